@@ -1,0 +1,1 @@
+"""The offline realtime server: a demonstration model that speaks the OpenAI Realtime protocol."""
