@@ -92,9 +92,7 @@ class _Personal:
             return fields
         foreign = not fields.get("_from_structlog")
         for key in [
-            key
-            for key in fields
-            if key.startswith(PERSONAL_PREFIX) or (foreign and key in _FOREIGN_PERSONAL)
+            key for key in fields if key.startswith(PERSONAL_PREFIX) or (foreign and key in _FOREIGN_PERSONAL)
         ]:
             del fields[key]
         return fields
@@ -150,9 +148,7 @@ def configure(
         renderer,
     ]
     handler = logging.StreamHandler(stream or sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=finish)
-    )
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=finish))
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.stdlib.BoundLogger,

@@ -1,0 +1,69 @@
+"""24 kHz audio as 16 kHz windows for voice detection.
+
+The ingress is 24 kHz, which the models speak; Silero wants 512 samples at 16 kHz. 3:2 by a short
+polyphase filter (windowed sinc, cut at 7.2 kHz), as one matrix product a window: 768 samples in, 512
+out, about 15 us. Its delay of 16 input samples (0.7 ms) is left in.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from antiphon.agents.media.router import Samples
+
+__all__ = ["RATE_IN_HZ", "WINDOW_IN", "WINDOW_OUT", "Windows"]
+
+RATE_IN_HZ = 24_000
+WINDOW_OUT = 512  # samples at 16 kHz: one Silero window, 32 ms
+WINDOW_IN = 768  # the same at 24 kHz
+_TAPS = 33
+
+
+def _phases() -> NDArray[np.float32]:
+    """The filter for outputs at input positions 3k and 3k + 1.5, shape (_TAPS, 2)."""
+    middle = (_TAPS - 1) / 2
+    window = np.hamming(_TAPS)
+    columns = []
+    for shift in (0.0, 1.5):
+        n = np.arange(_TAPS) - middle - shift + 0.75
+        taps = np.sinc(n * 0.6) * window  # 7.2 kHz of 12
+        columns.append(taps / taps.sum())
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+_FILTER = _phases()
+
+
+class Windows:
+    """Cuts a stream of 24 kHz audio into 16 kHz windows."""
+
+    def __init__(self) -> None:
+        self._buffer = np.zeros(_TAPS + WINDOW_IN * 4, dtype=np.int16)
+        self._filled = _TAPS  # the filter's history first
+
+    def push(self, samples: Samples) -> list[NDArray[np.int16]]:
+        """Takes mono int16 at 24 kHz, any length; returns the windows it completes, shape (512,)."""
+        windows: list[NDArray[np.int16]] = []
+        start = 0
+        while start < len(samples):
+            room = min(len(self._buffer) - self._filled, len(samples) - start)
+            self._buffer[self._filled : self._filled + room] = samples[start : start + room]
+            self._filled += room
+            start += room
+            while self._filled >= _TAPS + WINDOW_IN:
+                windows.append(self._window())
+        return windows
+
+    def reset(self) -> None:
+        """Drops an incomplete window and the filter's history."""
+        self._buffer.fill(0)
+        self._filled = _TAPS
+
+    def _window(self) -> NDArray[np.int16]:
+        block = self._buffer[: _TAPS + WINDOW_IN].astype(np.float32)
+        frames = np.lib.stride_tricks.sliding_window_view(block, _TAPS)[:WINDOW_IN:3]
+        out = np.rint(frames @ _FILTER).reshape(WINDOW_OUT)
+        self._filled -= WINDOW_IN
+        self._buffer[: self._filled] = self._buffer[WINDOW_IN : WINDOW_IN + self._filled].copy()
+        return np.clip(out, -32768, 32767).astype(np.int16)

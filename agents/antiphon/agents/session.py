@@ -1,0 +1,425 @@
+"""`VoiceSession`: livekit-agents' `AgentSession` with Antiphon's floor.
+
+It takes the same arguments, emits the same events and runs the same `Agent`. What differs: sound goes
+over the media plane, and turns are ours (``turn_detection="manual"`` over a model whose own turn
+detection is off). The media plane decides on its own thread; what it decided arrives here and becomes
+`interrupt`, `commit_user_turn` and `clear_user_turn`.
+
+This module binds; it decides nothing about turns. It reaches into livekit-agents in four named places
+(`_update_user_state`, `_on_room_io_participant_linked`, `_close_soon`, and RoomIO's pre-connect
+handler), each pinned by `tests/agents/test_livekit_contract.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import structlog
+from livekit import rtc
+from livekit.agents import Agent, AgentSession, CloseReason, get_job_context
+from livekit.agents.voice import SpeechHandle, io, room_io
+from livekit.agents.voice.events import (
+    AgentStateChangedEvent,
+    CloseEvent,
+    ConversationItemAddedEvent,
+    ErrorEvent,
+    FunctionToolsExecutedEvent,
+    SpeechCreatedEvent,
+    UserInputTranscribedEvent,
+    UserStateChangedEvent,
+)
+from livekit.agents.voice.run_result import RunResult
+
+from antiphon.agents import timeline as tl
+from antiphon.agents.endpointing import Endpointer
+from antiphon.agents.errors import ConfigError
+from antiphon.agents.interruption import InterruptionController, Judge
+from antiphon.agents.logs import bind_call, get_logger
+from antiphon.agents.media.call import RATE_HZ, MediaCall, VoiceDetector
+from antiphon.agents.media.detector import default_detector
+from antiphon.agents.media.io import AudioInput, AudioOutput
+from antiphon.agents.media.room import RoomAudio
+from antiphon.agents.media.router import Samples
+from antiphon.agents.media.source import NativeSource
+from antiphon.agents.media.thread import MediaThread
+from antiphon.agents.options import TurnTaking
+from antiphon.agents.timeline_feed import TimelineFeed
+from antiphon.agents.transcript import PacedTranscript
+
+__all__ = ["VoiceSession"]
+
+log = get_logger(__name__)
+_T = TypeVar("_T")
+
+# Arguments of AgentSession that would set up a second turn taking beside ours.
+_OURS = {
+    "turn_detection": "turn_taking",
+    "vad": "voice_detector",
+    "min_endpointing_delay": "turn_taking=TurnTaking(silence_s=...)",
+    "max_endpointing_delay": "turn_taking=TurnTaking(silence_s=...)",
+    "min_interruption_duration": "turn_taking=TurnTaking(yield_after_s=...)",
+    "false_interruption_timeout": "turn_taking=TurnTaking(resume_quiet_s=...)",
+    "aec_warmup_duration": "nothing: a person who speaks early is heard",
+}
+
+
+class VoiceSession(AgentSession[_T]):
+    """An agent's side of one call.
+
+    Args:
+        turn_taking: When to hold, resume, yield and commit.
+        voice_detector: Makes the call's speech detector; Silero when not given.
+        judge: Makes what tells a backchannel from an interruption; by duration when not given.
+        endpointer: Makes what tells that a turn is over; a fixed silence when not given.
+        rejoin_grace_s: How long a person who left may take to come back before the session closes, s.
+        timeline: Where the call's events are noted; one is made when not given.
+        options: Everything else that `livekit.agents.AgentSession` takes.
+
+    Raises:
+        ConfigError: An argument of `AgentSession` that Antiphon takes over, with what to use instead.
+    """
+
+    def __init__(
+        self,
+        *,
+        turn_taking: TurnTaking | None = None,
+        voice_detector: Callable[[], VoiceDetector] | None = None,
+        judge: Callable[[], Judge] | None = None,
+        endpointer: Callable[[], Endpointer] | None = None,
+        rejoin_grace_s: float = 10.0,
+        timeline: tl.Timeline | None = None,
+        **options: Any,
+    ) -> None:
+        for name, instead in _OURS.items():
+            if options.get(name) is not None:
+                raise ConfigError(f"VoiceSession({name})", options[name], f"not given; use {instead}")
+            options.pop(name, None)
+        handling = dict(options.pop("turn_handling", None) or {})
+        handling["turn_detection"] = "manual"
+        handling["interruption"] = {
+            **(handling.get("interruption") or {}),
+            "discard_audio_if_uninterruptible": False,  # the gate keeps it; what to do is the controller's
+            "resume_false_interruption": False,  # the playout resumes by itself
+        }
+        super().__init__(vad=None, turn_handling=handling, aec_warmup_duration=None, **options)  # type: ignore[arg-type]
+        self.turn_taking = turn_taking or TurnTaking()
+        self.timeline = timeline or tl.Timeline()
+        """What happened in the call."""
+        self._make_detector = voice_detector or default_detector
+        self._make_judge = judge
+        self._make_endpointer = endpointer
+        self._rejoin_grace_s = rejoin_grace_s
+        self._media = MediaThread.shared()
+        self._call: MediaCall | None = None
+        self._audio_in: AudioInput | None = None
+        self._audio_out: AudioOutput | None = None
+        self._room_audio: RoomAudio | None = None
+        self._transcript: PacedTranscript | None = None
+        self._feed: TimelineFeed | None = None
+        self._source: NativeSource | None = None
+        self._committed_at: float | None = None
+        self._cleanup: asyncio.Task[None] | None = None
+        self._observe()
+
+    @property
+    def output(self) -> io.AgentOutput:
+        """As `AgentSession.output`; a room's transcription is paced by what was heard."""
+        output = super().output
+        text = output.transcription
+        if self._audio_out is not None and text is not None and not isinstance(text, PacedTranscript):
+            self._transcript = PacedTranscript(text, self._position)
+            output.transcription = self._transcript
+        return output
+
+    async def start(  # type: ignore[override]
+        self,
+        agent: Agent,
+        *,
+        room: rtc.Room | None = None,
+        room_options: room_io.RoomOptions | None = None,
+        **options: Any,
+    ) -> RunResult[Any] | None:
+        """As `AgentSession.start`, with the room's audio over the media plane.
+
+        Args:
+            agent: The agent to begin with.
+            room: The room; without one the session is as livekit's own (console, tests).
+            room_options: As livekit's. Its audio options for the published track, its name and the
+                pre-connect audio are kept; rates and frame sizes are ours.
+            options: Further arguments of `AgentSession.start`.
+        """
+        if room is None:
+            return await super().start(agent, **options)
+        given = room_options or room_io.RoomOptions()
+        self._bind_log(room)
+        self._open_call(room, given)
+        text = given.get_text_output_options()
+        ours = replace(
+            given,
+            audio_input=False,
+            audio_output=False,
+            text_output=False if text is None else replace(text, sync_transcription=False),
+            close_on_disconnect=False,  # the grace time is ours
+        )
+        self._close_when_left = given.close_on_disconnect
+        try:
+            return await super().start(agent, room=room, room_options=ours, **options)
+        except BaseException:
+            await self._close_call()
+            raise
+
+    async def aclose(self) -> None:
+        """Closes the session and waits until its tracks and tasks are gone."""
+        await super().aclose()
+        if self._cleanup is not None:
+            await self._cleanup
+
+    def _open_call(self, room: rtc.Room, options: room_io.RoomOptions) -> None:
+        loop = asyncio.get_running_loop()
+        hears = options.get_audio_input_options()
+        speaks = options.get_audio_output_options() or room_io.AudioOutputOptions()
+        self._source = NativeSource(RATE_HZ, loop=self._media.loop)
+        controller = InterruptionController(
+            self.turn_taking,
+            judge=self._make_judge() if self._make_judge else None,
+            endpointer=self._make_endpointer() if self._make_endpointer else None,
+        )
+        self._call = call = MediaCall(
+            media=self._media,
+            options=self.turn_taking,
+            controller=controller,
+            detector=self._make_detector(),
+            source=self._source,
+            listener=_Listener(self, loop),
+            timeline=self.timeline,
+        )
+        self._room_audio = RoomAudio(
+            room=room,
+            call=call,
+            source=self._source.native,
+            publish=speaks.track_publish_options,
+            track_name=speaks.track_name or "agent",
+            pre_connect_s=hears.pre_connect_audio_timeout if hears and hears.pre_connect_audio else 0.0,
+            rejoin_grace_s=self._rejoin_grace_s,
+            on_left=self._left,
+        )
+        self._audio_in = AudioInput(loop, lambda on: self._media.call(call.enable_input, on))
+        self._audio_out = AudioOutput(
+            call=call,
+            media=self._media,
+            current_speech=lambda: self.current_speech,
+            ready=self._room_audio.ready,
+            on_first_audio=self._first_audio,
+            heard_text=self._heard_text,
+            on_over=self._reply_over,
+        )
+        self._feed = TimelineFeed(self.timeline, room)
+        if hears is not None:
+            self.input.audio = self._audio_in
+        self.output.audio = self._audio_out
+        self._media.call(call.start)
+
+    def _bind_log(self, room: rtc.Room) -> None:
+        context = get_job_context(required=False)
+        job = context.job.id if context is not None else ""
+        name = context.job.room.name if context is not None else room.name
+        bind_call(call=job or name, room=name, job=job)
+        self._media.call(structlog.contextvars.bind_contextvars)
+
+    # What the media plane decided, on the application's loop.
+
+    def _commit(self, speech_ended_at: float) -> None:
+        """Runs in the input's order, after the last of the turn's audio went to the model."""
+        self._committed_at = time.monotonic()
+        try:
+            self.commit_user_turn().add_done_callback(_ignore_result)
+        except RuntimeError as error:
+            log.warning("a turn came after the session had ended", error=str(error))
+
+    def _discard(self) -> None:
+        try:
+            self.clear_user_turn()
+        except RuntimeError as error:
+            log.debug("a turn was dropped after the session had ended", error=str(error))
+
+    def _yielded(self, reply_id: str, heard: int) -> None:
+        if self._audio_out is None:
+            return
+        speech = self._audio_out.yielded(reply_id, heard)
+        current = self.current_speech
+        if speech is None and current is not None and reply_id.startswith(f"{current.id}#"):
+            speech = current  # yielded before its first audio
+        if speech is None or speech.interrupted or speech.done():
+            return
+        try:
+            self.interrupt().add_done_callback(_ignore_result)
+        except RuntimeError as error:
+            log.warning("the speech would not be interrupted", error=str(error))
+
+    def _spoke(self, speaking: bool, at: float) -> None:
+        wall = time.time() - (time.monotonic() - at)
+        self._update_user_state("speaking" if speaking else "listening", last_speaking_time=wall)
+
+    # Replies.
+
+    def _first_audio(self, reply_id: str) -> None:
+        now = time.monotonic()
+        since = None if self._committed_at is None else now - self._committed_at
+        self._committed_at = None
+        self.timeline.append(tl.FirstAudio(now, since, reply_id))
+
+    def _position(self) -> tuple[float, float, bool] | None:
+        return self._audio_out.position if self._audio_out is not None else None
+
+    def _heard_text(self, heard: int) -> str | None:
+        position = self._position()
+        if self._transcript is None or position is None:
+            return None
+        return self._transcript.heard_text(heard / RATE_HZ, position[1], position[2])
+
+    def _reply_over(self, interrupted: bool) -> None:
+        if self._transcript is not None:
+            self._transcript.finish(everything=not interrupted)
+
+    def _on_speech_created(self, event: SpeechCreatedEvent) -> None:
+        call, out = self._call, self._audio_out
+        if call is None or out is None:
+            return
+        speech = event.speech_handle
+        self._media.call(call.reply_requested, out.next_id(speech), speech.allow_interruptions)
+        speech.add_done_callback(self._on_speech_done)
+
+    def _on_speech_done(self, speech: SpeechHandle) -> None:
+        if self._call is not None and self._audio_out is not None:
+            self._media.call(self._call.reply_over, self._audio_out.next_id(speech), speech.interrupted)
+        if self._transcript is not None and (self._audio_out is None or self._audio_out.segment_id is None):
+            self._transcript.finish(everything=not speech.interrupted)  # a reply in text alone
+
+    # The room.
+
+    def _on_room_io_participant_linked(self, participant: rtc.RemoteParticipant) -> None:
+        super()._on_room_io_participant_linked(participant)
+        if self._room_audio is not None:
+            self._room_audio.follow(participant)
+        if self._feed is not None:
+            self._feed.offer(participant)
+
+    def _left(self) -> None:
+        if self._close_when_left:
+            log.info("the person left and did not come back", grace_s=self._rejoin_grace_s)
+            self._close_soon(reason=CloseReason.PARTICIPANT_DISCONNECTED)
+
+    _close_when_left = True
+
+    # The timeline.
+
+    def _observe(self) -> None:
+        self.on("speech_created", self._on_speech_created)
+        self.on("agent_state_changed", self._on_agent_state)
+        self.on("user_state_changed", self._on_user_state)
+        self.on("user_input_transcribed", self._on_transcribed)
+        self.on("conversation_item_added", self._on_item)
+        self.on("function_tools_executed", self._on_tools)
+        self.on("error", self._on_failure)
+        self.on("close", self._on_close)
+
+    def _on_agent_state(self, event: AgentStateChangedEvent) -> None:
+        self.timeline.append(tl.AgentState(time.monotonic(), event.new_state))
+
+    def _on_user_state(self, event: UserStateChangedEvent) -> None:
+        self.timeline.append(tl.UserState(time.monotonic(), event.new_state))
+
+    def _on_transcribed(self, event: UserInputTranscribedEvent) -> None:
+        self.timeline.append(tl.Transcript(time.monotonic(), "user", event.is_final, event.transcript))
+
+    def _on_item(self, event: ConversationItemAddedEvent) -> None:
+        item = event.item
+        if getattr(item, "role", None) != "assistant":
+            return
+        now = time.monotonic()
+        self.timeline.append(tl.Transcript(now, "agent", True, getattr(item, "text_content", None) or ""))
+
+    def _on_tools(self, event: FunctionToolsExecutedEvent) -> None:
+        now = time.monotonic()
+        for call, output in event.zipped():
+            failed = output is not None and output.is_error
+            took = max(output.created_at - call.created_at, 0.0) if output is not None else None
+            self.timeline.append(tl.ToolCall(now, call.name, took, failed))
+
+    def _on_failure(self, event: ErrorEvent) -> None:
+        error = getattr(event.error, "error", event.error)
+        fatal = not getattr(event.error, "recoverable", False)
+        self.timeline.append(tl.Failure(time.monotonic(), type(error).__name__, str(error), fatal))
+
+    def _on_close(self, _: CloseEvent) -> None:
+        self._cleanup = asyncio.get_running_loop().create_task(self._close_call(), name="antiphon-close")
+
+    async def _close_call(self) -> None:
+        call, self._call = self._call, None
+        if call is None:
+            return
+        self._media.call(call.close)
+        if self._audio_in is not None:
+            self._audio_in.put(None)
+        if self._room_audio is not None:
+            await self._room_audio.aclose()
+        if self._transcript is not None:
+            await self._transcript.aclose()
+        if self._feed is not None:
+            await self._feed.aclose()
+        if self._source is not None:
+            self._source.close()
+        self.timeline.close()
+
+
+class _Listener:
+    """Carries the media plane's word to the session's loop."""
+
+    def __init__(self, session: VoiceSession[Any], loop: asyncio.AbstractEventLoop) -> None:
+        self._session = session
+        self._loop = loop
+
+    def _soon(self, function: Callable[..., object], *args: object) -> None:
+        try:
+            self._loop.call_soon_threadsafe(function, *args)
+        except RuntimeError:
+            log.debug("the application's loop is closed")
+
+    def turn_audio(self, samples: Samples) -> None:
+        self._put(samples)
+
+    def turn_committed(self, speech_ended_at: float) -> None:
+        self._put(lambda: self._session._commit(speech_ended_at))
+
+    def turn_discarded(self) -> None:
+        self._put(self._session._discard)
+
+    def floor_yielded(self, reply_id: str, heard: int) -> None:
+        self._soon(self._session._yielded, reply_id, heard)
+
+    def speech(self, speaking: bool, at: float) -> None:
+        self._soon(self._session._spoke, speaking, at)
+
+    def playout_started(self, reply_id: str, at: float) -> None:
+        self._soon(self._output_event, "started", reply_id, at)
+
+    def playout_ended(self, reply_id: str, heard: int) -> None:
+        self._soon(self._output_event, "ended", reply_id, heard)
+
+    def _output_event(self, name: str, *args: Any) -> None:
+        if self._session._audio_out is not None:
+            getattr(self._session._audio_out, name)(*args)
+
+    def _put(self, item: Samples | Callable[[], None]) -> None:
+        if self._session._audio_in is not None:
+            self._session._audio_in.put(item)
+
+
+def _ignore_result(future: asyncio.Future[Any]) -> None:
+    """Takes a future's outcome, so that an unread exception is not reported by the loop."""
+    if not future.cancelled() and (error := future.exception()) is not None:
+        log.warning("the session reported an error", error=str(error))
