@@ -210,9 +210,10 @@ class Playout:
         if reply.fade_in or not reply.started:
             samples = _faded(samples, self._fade_in)
             reply.fade_in = False
-        if len(samples) < room and reply.complete:
-            # The end of a reply goes out in one push with the silence after it: pushes must not be close.
-            silence = self._silence[: room - len(samples)]
+        least = room if reply.complete else room - round((DEPTH_S - 2 * _MARGIN_S) * self._rate)
+        if len(samples) < least:
+            # The silence that has to follow goes out in the same push: pushes must not be close.
+            silence = self._silence[: least - len(samples)]
             self._push(np.concatenate([samples, silence]), now, speech=len(samples))
         else:
             self._push(samples, now, speech=len(samples))
