@@ -153,7 +153,8 @@ class VoiceSession(AgentSession[_T]):
             options: Further arguments of `AgentSession.start`.
         """
         if room is None:
-            return await super().start(agent, **options)
+            plain: RunResult[Any] | None = await super().start(agent, **options)
+            return plain
         given = room_options or room_io.RoomOptions()
         self._bind_log(room)
         self._open_call(room, given)
@@ -167,7 +168,10 @@ class VoiceSession(AgentSession[_T]):
         )
         self._close_when_left = given.close_on_disconnect
         try:
-            return await super().start(agent, room=room, room_options=ours, **options)
+            result: RunResult[Any] | None = await super().start(
+                agent, room=room, room_options=ours, **options
+            )
+            return result
         except BaseException:
             await self._close_call()
             raise

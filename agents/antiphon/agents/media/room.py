@@ -16,6 +16,8 @@ import numpy as np
 from livekit import rtc
 from livekit.agents.voice.room_io._pre_connect_audio import PreConnectAudioHandler
 from livekit.rtc._proto.track_pb2 import AudioTrackFeature
+from livekit.rtc.participant import UnpublishTrackError
+from livekit.rtc.room import EventTypes
 
 from antiphon.agents.logs import get_logger
 from antiphon.agents.media.call import RATE_HZ, MediaCall
@@ -78,7 +80,7 @@ class RoomAudio:
             room.on(name, handler)
         self._on_connection(room.connection_state)
 
-    def _handlers(self) -> list[tuple[str, Callable[..., None]]]:
+    def _handlers(self) -> list[tuple[EventTypes, Callable[..., None]]]:
         return [
             ("connection_state_changed", self._on_connection),
             ("track_subscribed", self._on_subscribed),
@@ -111,7 +113,7 @@ class RoomAudio:
         if self.track_sid and self._room.isconnected():
             try:
                 await self._room.local_participant.unpublish_track(self.track_sid)
-            except (rtc.UnpublishTrackError, RuntimeError) as error:
+            except (UnpublishTrackError, RuntimeError) as error:
                 log.debug("the agent's track was gone already", error=str(error))
 
     # Ours.

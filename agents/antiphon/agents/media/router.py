@@ -40,7 +40,7 @@ class _Router:
         self.pid = os.getpid()
         # The filter does the delivery and lets nothing through: no queue, no task.
         self._queue = FfiClient.instance.queue.subscribe(
-            loop=_NoLoop(),  # type: ignore[arg-type]
+            loop=_NoLoop(),
             filter_fn=self._deliver,
         )
 
@@ -89,7 +89,8 @@ def _take(owned: Any) -> Samples:
     samples = np.frombuffer(raw, dtype=np.int16)
     if info.num_channels == 1:
         return samples
-    return samples.reshape(-1, info.num_channels).mean(axis=1).astype(np.int16)
+    mono: Samples = samples.reshape(-1, info.num_channels).mean(axis=1).astype(np.int16)
+    return mono
 
 
 class NativeStream:

@@ -66,4 +66,5 @@ class Windows:
         out = np.rint(frames @ _FILTER).reshape(WINDOW_OUT)
         self._filled -= WINDOW_IN
         self._buffer[: self._filled] = self._buffer[WINDOW_IN : WINDOW_IN + self._filled].copy()
-        return np.clip(out, -32768, 32767).astype(np.int16)
+        window: Samples = np.clip(out, -32768, 32767).astype(np.int16)
+        return window

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import pytest
+from antiphon.agents.errors import ConfigError
+from antiphon.plugins.openai import realtime
+
+
+def test_it_sets_what_the_defaults_get_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "k")
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:1/v1")
+    model = realtime()
+    assert model.model == "gpt-realtime-2.1"
+    options = model._opts
+    assert options.max_session_duration is None  # no cut every 20 minutes
+    assert options.turn_detection is None
+    assert options.input_audio_transcription is not None
+    assert options.input_audio_transcription.model == "gpt-realtime-whisper"
+    assert options.base_url == "http://127.0.0.1:1/v1"
+    assert not model.capabilities.turn_detection
+
+
+def test_arguments_reach_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    model = realtime(
+        model="gpt-realtime-2.1-mini", voice="cedar", transcription=None, api_key="k", base_url="http://h/v1"
+    )
+    assert model._opts.model == "gpt-realtime-2.1-mini"
+    assert model._opts.voice == "cedar"
+    assert model._opts.input_audio_transcription is None
+    assert model._opts.base_url == "http://h/v1"
+
+
+def test_no_key_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    with pytest.raises(ConfigError, match="agent dev"):
+        realtime()
+
+
+def test_a_wrong_speed_names_its_range() -> None:
+    with pytest.raises(ConfigError, match=r"0\.25 to 1\.5"):
+        realtime(api_key="k", speed=3.0)
