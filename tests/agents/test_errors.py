@@ -3,6 +3,7 @@ from __future__ import annotations
 import pickle
 
 import pytest
+
 from antiphon.agents import errors
 from antiphon.agents.errors import AntiphonError, ConfigError, ModelUnavailable, ServerUnavailable
 

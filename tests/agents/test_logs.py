@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 import structlog
+
 from antiphon.agents.logs import bind_call, configure, get_logger, unbind_call
 
 

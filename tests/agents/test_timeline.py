@@ -4,9 +4,10 @@ import json
 from dataclasses import fields
 from pathlib import Path
 
-from antiphon.agents import timeline as tl
 from hypothesis import given
 from hypothesis import strategies as st
+
+from antiphon.agents import timeline as tl
 
 events = st.one_of(
     *[

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import asyncio
 
-from antiphon.agents.transcript import PacedText, PacedTranscript
 from hypothesis import given
 from hypothesis import strategies as st
 from livekit.agents.voice import io
+
+from antiphon.agents.transcript import PacedText, PacedTranscript
 
 TEXT = "The quick brown fox jumps over the lazy dog and runs away into the dark wood"
 

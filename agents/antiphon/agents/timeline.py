@@ -344,7 +344,7 @@ class Timeline:
         """Writes the events so far and every one to come to ``path`` as JSON lines, line by line."""
         with self._lock:
             self._personal = personal
-            self._file = Path(path).open("w", encoding="utf-8", buffering=1)
+            self._file = Path(path).open("w", encoding="utf-8", buffering=1)  # noqa: SIM115
             for event in self._events:
                 self._write(event)
 

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import numpy as np
-from antiphon.agents.media.gate import Gate
-from antiphon.agents.media.router import Samples
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from antiphon.agents.media.gate import Gate
+from antiphon.agents.media.router import Samples
 
 RATE = 1000  # Hz: a sample is a millisecond
 

@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from antiphon.agents.media.playout import DEPTH_S, Playout, PlayoutEvents
-from antiphon.agents.media.router import Samples
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from antiphon.agents.media.playout import DEPTH_S, Playout, PlayoutEvents
+from antiphon.agents.media.router import Samples
 
 RATE = 24_000
 FADE = 120  # samples, 5 ms

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from antiphon.agents.media.windows import RATE_IN_HZ, WINDOW_OUT, Windows
 from numpy.typing import NDArray
+
+from antiphon.agents.media.windows import RATE_IN_HZ, WINDOW_OUT, Windows
 
 
 def tone(frequency: float, seconds: float = 1.0) -> NDArray[np.int16]:

@@ -192,9 +192,8 @@ class MediaCall:
 
     def reply_complete(self, reply_id: str) -> None:
         """All audio of a reply is here."""
-        now = self._loop.time()
-        self._playout.complete(reply_id, now)
-        self._event(ev.ReplyEnded(now, reply_id, "done"))
+        self._playout.complete(reply_id, self._loop.time())
+        self._drain()
 
     def reply_over(self, reply_id: str, cancelled: bool) -> None:
         """The application is through with a reply, whether or not any of it was heard."""
@@ -203,8 +202,7 @@ class MediaCall:
     def interrupt(self, reply_id: str) -> None:
         """The application interrupts a reply; `Listener.floor_yielded` answers, once."""
         now = self._loop.time()
-        if self._playout.reply_id == reply_id:
-            self._event(ev.InterruptRequested(now))
+        self._event(ev.InterruptRequested(now, reply_id))
         if self._playout.reply_id == reply_id or reply_id in self._interruptible:
             # The controller no longer counts it (stalled, or waiting behind another): drop it all the same.
             self._yield(reply_id, "interrupted by the application", now)

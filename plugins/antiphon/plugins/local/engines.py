@@ -21,6 +21,7 @@ __all__ = [
     "Ears",
     "Engines",
     "Heard",
+    "NextMessage",
     "Samples",
     "TextDelta",
     "ToolRequest",
@@ -67,6 +68,11 @@ class ToolRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class NextMessage:
+    """What follows is another message of the same reply."""
+
+
+@dataclass(frozen=True, slots=True)
 class BrainRequest:
     """Everything a reply may depend on, frozen at ``response.create``."""
 
@@ -81,7 +87,7 @@ class BrainRequest:
 
 
 class Brain(Protocol):
-    def reply(self, request: BrainRequest) -> AsyncIterator[TextDelta | ToolRequest]:
+    def reply(self, request: BrainRequest) -> AsyncIterator[TextDelta | ToolRequest | NextMessage]:
         """Streams one reply. Closing the iterator stops the work behind it.
 
         Raises:

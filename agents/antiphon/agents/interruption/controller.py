@@ -1,0 +1,411 @@
+"""The interruption controller: events in, actions out, no clock.
+
+Three parts: the onset detector turns windows into speech, `Turn` keeps the person's turn, and the table
+in `table.py` says who has the floor. Speech over the agent holds the playout at once and cancels
+nothing; a judge's verdict then resumes it at the very sample or yields.
+
+Driven by one caller, in order: `handle` each event, carry out what it returns, then arrange for
+`DeadlineReached` at `deadline()`. What is due is decided by the time alone, so a late, early or doubled
+deadline changes nothing. Time that steps back is taken as standing still.
+
+Choices worth knowing:
+- Speech over a reply that nobody may interrupt is kept. Still on when the reply ends, it becomes a
+  turn; over by then, it is dropped.
+- Speech over the last of a reply that goes on after it is a turn; a sound that all but ends with the
+  reply is not.
+- A reply that starts while the person is speaking is held like any other.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable
+from typing import Any
+
+from antiphon.agents.endpointing import Endpointer, FixedSilence
+from antiphon.agents.errors import MisuseError
+from antiphon.agents.interruption import actions as act
+from antiphon.agents.interruption import events as ev
+from antiphon.agents.interruption.events import Deadline, Reason
+from antiphon.agents.interruption.onset import OnsetDetector, SpeechEnded, SpeechLikely
+from antiphon.agents.interruption.table import TRANSITIONS, State, Trigger
+from antiphon.agents.interruption.turn import Place, Turn
+from antiphon.agents.interruption.verdicts import DurationJudge, Judge, Verdict
+from antiphon.agents.options import TurnTaking
+
+__all__ = ["InterruptionController"]
+
+_RETIRED = 256  # ids of replies that are over, kept to know what comes late
+
+
+class InterruptionController:
+    """Decides who has the floor in one call.
+
+    Args:
+        options: The numbers.
+        judge: Tells a backchannel from an interruption; by duration when not given.
+        endpointer: Tells that a turn is over; a fixed silence when not given.
+        strict: Raise where the table has no rule or a rule leads elsewhere; for tests. A call goes on
+            and counts it in ``faults``.
+    """
+
+    def __init__(
+        self,
+        options: TurnTaking,
+        *,
+        judge: Judge | None = None,
+        endpointer: Endpointer | None = None,
+        strict: bool = False,
+    ) -> None:
+        self._options = options
+        self._onset = OnsetDetector(
+            enter=options.onset_enter,
+            exit=options.onset_exit,
+            onset_s=options.onset_s,
+            speech_gap_s=options.speech_gap_s,
+        )
+        self._judge: Judge = judge or DurationJudge(
+            yield_after_s=options.yield_after_s, resume_quiet_s=options.resume_quiet_s
+        )
+        self._turn = Turn(options, endpointer or FixedSilence(options.silence_s))
+        self._strict = strict
+        self.state = State.QUIET
+        """Who has the floor."""
+        self.faults: Counter[tuple[State, Trigger]] = Counter()
+        """Pairs that the table did not foresee."""
+        self._now = 0.0
+        self._since = 0.0  # when the state, or the last advance in it, began
+        self._reply = ""  # in the person's ear, or the last that was
+        self._heard = 0
+        self._interruptible = True
+        self._waiting: dict[str, bool] = {}  # requested and not started: id -> interruptible
+        self._retired: deque[str] = deque(maxlen=_RETIRED)
+        self._speech = 0  # counts the speeches that the judge is asked about
+        self._over_agent_s = 0.0  # voice that stood over the agent in the speech that is on
+        self._frame_at: float | None = None
+        self._actions: list[act.Action] = []
+
+    def handle(self, event: ev.Event) -> tuple[act.Action, ...]:
+        """Takes an event; returns what to do, in order."""
+        self._now = max(self._now, event.now)
+        if not isinstance(event, ev.DeadlineReached):
+            self._HANDLERS[type(event)](self, event)
+        self._due()
+        actions, self._actions = tuple(self._actions), []
+        return actions
+
+    def deadline(self) -> Deadline | None:
+        """The next thing that is due if nothing else happens."""
+        found = self._turn.deadlines(self._onset.speaking)
+        options = self._options
+        if self._onset.speaking and self._frame_at is not None:
+            found.append(Deadline(self._frame_at + options.input_gap_s, Reason.INPUT_GAP))
+        match self.state:
+            case State.THINKING:
+                found.append(Deadline(self._since + options.thinking_s, Reason.THINKING))
+            case State.SPEAKING:
+                found.append(Deadline(self._since + options.stall_s, Reason.STALL))
+            case State.YIELDED:
+                found.append(Deadline(self._since + options.cancel_s, Reason.CANCEL))
+            case State.HELD:
+                judged = self._judge.deadline()
+                at = self._since + options.hold_s
+                found.append(Deadline(at if judged is None else min(at, judged), Reason.VERDICT))
+        return min(found, key=lambda due: due.at, default=None)
+
+    # The person.
+
+    def _frame(self, event: ev.VadFrame) -> None:
+        self._frame_at = self._now
+        found = self._onset.frame(self._now, event.speech)
+        if isinstance(found, SpeechLikely):
+            self._began(found)
+            return
+        if self.state is State.HELD:
+            self._verdict(self._judge.frame(self._now, event.speech, self._onset.voiced))
+        if isinstance(found, SpeechEnded):
+            self._ended(found)
+
+    def _began(self, speech: SpeechLikely) -> None:
+        over_agent = self.state in (State.SPEAKING, State.HELD)
+        self._actions.append(act.ReportSpeech(True, speech.began_at, over_agent))
+        self._turn.speech_began(self._now)
+        self._step(Trigger.ONSET)
+
+    def _ended(self, speech: SpeechEnded) -> None:
+        over_agent = self.state in (State.SPEAKING, State.HELD)
+        self._actions.append(act.ReportSpeech(False, speech.ended_at, over_agent))
+        self._turn.speech_ended(self._now, speech.ended_at, speech.voiced_s)
+        over, self._over_agent_s = self._over_agent_s, 0.0
+        with_the_reply = over > 0 and speech.voiced_s - over < self._options.min_turn_s
+        if with_the_reply and self._turn.place is Place.MODEL and not over_agent:
+            self._actions += self._turn.discard("ended with the reply")
+        if self.state is State.HELD:
+            self._verdict(self._judge.ended(self._now, speech.ended_at))
+
+    def _lost(self, event: ev.InputLost) -> None:
+        self._frame_at = None
+        ended = self._onset.lose(self._now)
+        if ended is not None:
+            self._ended(ended)
+
+    def _commit_requested(self, event: ev.CommitRequested) -> None:
+        if self.state is State.HELD:
+            self._step(Trigger.VERDICT_TURN, "committed by the application")
+        if self._turn.place is not Place.NOWHERE:
+            self._actions += self._turn.commit(self._now, self._onset.speaking, self._onset.voiced_s)
+
+    def _clear_requested(self, event: ev.ClearRequested) -> None:
+        self._actions += self._turn.discard("cleared by the application")
+        if self.state is State.HELD:
+            self._step(Trigger.VERDICT_BACKCHANNEL, "cleared by the application")
+
+    def _estimated(self, event: ev.EndOfTurnEstimated) -> None:
+        self._turn.estimated(self._now, event.probability)
+
+    # The agent.
+
+    def _requested(self, event: ev.ReplyRequested) -> None:
+        if event.reply_id in self._retired or event.reply_id == self._reply:
+            return
+        self._waiting[event.reply_id] = event.interruptible
+        self._step(Trigger.REQUESTED)
+
+    def _started(self, event: ev.PlayoutStarted) -> None:
+        if event.reply_id in self._retired:
+            return
+        if self._reply and self._reply != event.reply_id:
+            self._retire(self._reply)
+        self._waiting.pop(event.reply_id, None)
+        self._reply, self._heard = event.reply_id, 0
+        self._interruptible = event.interruptible
+        self._step(Trigger.STARTED)
+
+    def _advanced(self, event: ev.PlayoutAdvanced) -> None:
+        if event.reply_id != self._reply or event.reply_id in self._retired:
+            return
+        if event.heard_samples > self._heard:
+            self._heard = event.heard_samples
+            self._step(Trigger.ADVANCED)
+
+    def _playout_ended(self, event: ev.PlayoutEnded) -> None:
+        if event.reply_id == self._reply and event.reply_id not in self._retired:
+            self._retire(event.reply_id)
+            self._step(Trigger.ENDED)
+
+    def _reply_ended(self, event: ev.ReplyEnded) -> None:
+        if self.state is State.YIELDED:
+            self._waiting.pop(event.reply_id, None)
+            if event.kind != "done" or event.reply_id in self._retired:
+                self._step(Trigger.OVER)
+            return
+        if event.reply_id in self._retired:
+            return
+        current = event.reply_id == self._reply
+        known = self._waiting.pop(event.reply_id, None) is not None
+        if current or (known and self.state in (State.THINKING, State.HELD) and not self._speaking_reply()):
+            self._retire(event.reply_id)
+            if not self._waiting or current:
+                self._step(Trigger.OVER)
+
+    def _verdict_reached(self, event: ev.VerdictReached) -> None:
+        if event.speech is None or event.speech == self._speech:
+            self._verdict(event.verdict, event.reason)
+
+    def _interrupt_requested(self, event: ev.InterruptRequested) -> None:
+        self._wanted = event.reply_id
+        self._step(Trigger.INTERRUPT)
+
+    _wanted: str | None = None
+
+    # Rules of the table. Each returns the state that follows.
+
+    def _ignore(self, _: str) -> State:
+        return self.state
+
+    def _take_turn(self, _: str) -> State:
+        self._actions += self._turn.to_model(self._now)
+        return self.state
+
+    def _think(self, _: str) -> State:
+        return State.THINKING
+
+    def _speak(self, reason: str) -> State:
+        if self._onset.speaking:
+            held = self._hold(reason)
+            if held is State.HELD:
+                return held
+        return State.SPEAKING
+
+    def _speak_again(self, _: str) -> State:
+        """A reply that had stalled is heard after all."""
+        return State.SPEAKING if self._reply not in self._retired else self.state
+
+    def _advance(self, _: str) -> State:
+        self._since = self._now
+        return State.SPEAKING
+
+    def _hold(self, _: str) -> State:
+        self._actions += self._turn.keep(self._now)
+        interruptible = self._interruptible if self._speaking_reply() else all(self._waiting.values())
+        if not (interruptible and self._options.interruptions):
+            return self.state
+        self._speech += 1
+        self._judge.begin(self._speech, self._now, self._onset.voiced_s if self._fresh() else 0.0)
+        self._actions.append(act.HoldPlayout())
+        return State.HELD
+
+    def _fresh(self) -> bool:
+        """Whether the speech began over the agent, and not long before its reply started."""
+        return self._onset.voiced_s <= self._options.onset_s + self._options.speech_gap_s
+
+    def _resume(self, reason: str) -> State:
+        self._judge.forget()
+        self._actions.append(act.ResumePlayout(reason))
+        if self._turn.place is Place.KEPT:
+            self._actions += self._turn.discard(reason)
+        return State.SPEAKING if self._speaking_reply() else State.THINKING
+
+    def _yield(self, reason: str) -> State:
+        self._judge.forget()
+        self._yield_replies(reason, None)
+        self._actions += self._turn.to_model(self._now)
+        return State.YIELDED
+
+    def _interrupt(self, reason: str) -> State:
+        wanted = self._wanted
+        ends = (
+            wanted is None or wanted == self._reply or (wanted in self._waiting and len(self._waiting) == 1)
+        )
+        if not ends:
+            if wanted in self._waiting:
+                self._yield_replies("interrupted by the application", wanted)
+            return self.state
+        was_held = self.state is State.HELD
+        self._yield_replies("interrupted by the application", wanted)
+        if was_held:
+            self._judge.forget()
+        if self._turn.place is Place.KEPT:
+            if self._onset.speaking:
+                self._actions += self._turn.to_model(self._now)
+            else:
+                self._actions += self._turn.discard("over before the reply was interrupted")
+        return State.THINKING if self._waiting else State.YIELDED
+
+    def _end(self, reason: str) -> State:
+        """The reply was heard to its end; what the person says meanwhile is theirs."""
+        if self._turn.place is Place.KEPT:
+            if self._onset.speaking:
+                self._over_agent_s = self._onset.voiced_s
+                self._actions += self._turn.to_model(self._now)
+            else:
+                self._actions += self._turn.discard("over before the reply was")
+        return State.THINKING if self._waiting else State.QUIET
+
+    def _end_held(self, reason: str) -> State:
+        self._judge.forget()
+        self._actions.append(act.ResumePlayout("nothing was left to hold"))
+        return self._end(reason)
+
+    def _decide(self, _: str) -> State:
+        """The longest hold is over: the voice itself decides."""
+        if self._onset.speaking:
+            return self._yield("longest hold")
+        return self._resume("longest hold")
+
+    def _stall(self, _: str) -> State:
+        stalled = self._reply if self._speaking_reply() else next(iter(self._waiting), "")
+        self._waiting.pop(stalled, None)
+        self._actions.append(act.ReportStall(stalled))
+        return self._end("stalled")
+
+    def _rest(self, _: str) -> State:
+        return State.THINKING if self._waiting else State.QUIET
+
+    # Helpers.
+
+    def _speaking_reply(self) -> bool:
+        """Whether a reply is, or while held was, in the person's ear."""
+        return bool(self._reply) and self._reply not in self._retired
+
+    def _yield_replies(self, reason: str, only: str | None) -> None:
+        if self._speaking_reply() and only in (None, self._reply):
+            self._actions.append(act.YieldFloor(self._reply, self._heard, reason))
+            self._retire(self._reply)
+        for reply_id in list(self._waiting):
+            if only in (None, reply_id):
+                del self._waiting[reply_id]
+                self._actions.append(act.YieldFloor(reply_id, 0, reason))
+                self._retire(reply_id)
+
+    def _retire(self, reply_id: str) -> None:
+        if reply_id not in self._retired:
+            self._retired.append(reply_id)
+
+    def _verdict(self, verdict: Verdict | None, reason: str = "") -> None:
+        if verdict is Verdict.TURN:
+            self._step(Trigger.VERDICT_TURN, reason or "turn")
+        elif verdict is Verdict.BACKCHANNEL:
+            self._step(Trigger.VERDICT_BACKCHANNEL, reason or "backchannel")
+
+    def _due(self) -> None:
+        """Does what the time has made due. Ends because each step moves a deadline on or away."""
+        options = self._options
+        if (
+            self._onset.speaking
+            and self._frame_at is not None
+            and self._now >= self._frame_at + options.input_gap_s
+        ):
+            self._lost(ev.InputLost(self._now))
+        if self.state is State.HELD:
+            judged = self._judge.deadline()
+            if judged is not None and self._now >= judged:
+                self._verdict(self._judge.expire(self._now))
+        self._actions += self._turn.tail_over(self._now)
+        if self._turn.over(self._now, self._onset.speaking):
+            speaking = self._onset.speaking
+            self._actions += self._turn.commit(self._now, speaking, self._onset.voiced_s)
+            if speaking:  # the longest turn is over, and the person goes on: another begins
+                self._actions += self._turn.to_model(self._now)
+        limits = {
+            State.THINKING: options.thinking_s,
+            State.SPEAKING: options.stall_s,
+            State.YIELDED: options.cancel_s,
+            State.HELD: options.hold_s,
+        }
+        limit = limits.get(self.state)
+        if limit is not None and self._now >= self._since + limit:
+            self._step(Trigger.OVERDUE)
+
+    def _step(self, trigger: Trigger, reason: str = "") -> None:
+        """Takes the table's rule for the state and trigger."""
+        rule = TRANSITIONS.get((self.state, trigger))
+        if rule is None:
+            self._fault(trigger, "the table has no rule")
+            return
+        following: State = getattr(self, rule.method)(reason or trigger.value)
+        if rule.next and following not in rule.next:
+            self._fault(trigger, f"the rule led to {following.name}")
+        if following is not self.state:
+            self.state = following
+            self._since = self._now
+
+    def _fault(self, trigger: Trigger, what: str) -> None:
+        self.faults[self.state, trigger] += 1
+        if self._strict:
+            raise MisuseError(what, value=f"{self.state.name}, {trigger.name}")
+
+    _HANDLERS: dict[type[Any], Callable[..., None]] = {  # noqa: RUF012  # never changed
+        ev.VadFrame: _frame,
+        ev.InputLost: _lost,
+        ev.ReplyRequested: _requested,
+        ev.PlayoutStarted: _started,
+        ev.PlayoutAdvanced: _advanced,
+        ev.PlayoutEnded: _playout_ended,
+        ev.ReplyEnded: _reply_ended,
+        ev.VerdictReached: _verdict_reached,
+        ev.EndOfTurnEstimated: _estimated,
+        ev.CommitRequested: _commit_requested,
+        ev.ClearRequested: _clear_requested,
+        ev.InterruptRequested: _interrupt_requested,
+    }

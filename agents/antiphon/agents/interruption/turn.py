@@ -1,0 +1,150 @@
+"""The person's turn: where its audio is, and when it is over.
+
+Nowhere (no turn), kept locally (undecided), or at the model (the gate is or was open). The controller
+says which; this part keeps the bookkeeping of one turn: voice in it, gate, endpointer, longest length.
+It returns actions and decides nothing about the floor.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from antiphon.agents.endpointing import Endpointer
+from antiphon.agents.interruption import actions as act
+from antiphon.agents.interruption.events import Deadline, Reason
+from antiphon.agents.options import TurnTaking
+
+__all__ = ["Place", "Turn"]
+
+
+class Place(Enum):
+    """Where the turn's audio is."""
+
+    NOWHERE = "nowhere"
+    KEPT = "kept"
+    MODEL = "model"
+
+
+class Turn:
+    """The turn at hand, if there is one."""
+
+    def __init__(self, options: TurnTaking, endpointer: Endpointer) -> None:
+        self._options = options
+        self._endpointer = endpointer
+        self.place = Place.NOWHERE
+        self._gate_open = False
+        self._began_at = 0.0
+        self._voiced_s = 0.0  # of speeches that have ended
+        self._ended_at = 0.0
+        self._tail_at: float | None = None
+
+    def speech_began(self, now: float) -> None:
+        """Speech began, or went on."""
+        self._endpointer.speech_began(now)
+        self._tail_at = None
+
+    def speech_ended(self, now: float, ended_at: float, voiced_s: float) -> None:
+        """Speech stopped, with so much voice in it."""
+        if self.place is Place.NOWHERE:
+            return
+        self._voiced_s += voiced_s
+        self._ended_at = ended_at
+        self._endpointer.speech_ended(now, ended_at)
+        if self._gate_open:
+            self._tail_at = ended_at + self._options.tail_s
+
+    def to_model(self, now: float) -> list[act.Action]:
+        """The turn's audio goes to the model: from the pre-roll, or what was kept."""
+        if self.place is Place.NOWHERE:
+            self._begin(now)
+        actions: list[act.Action] = []
+        if self.place is Place.KEPT:
+            actions.append(act.ReleaseTurn())
+        elif not self._gate_open:
+            actions.append(act.OpenGate())
+        self.place = Place.MODEL
+        self._gate_open = True
+        return actions
+
+    def keep(self, now: float) -> list[act.Action]:
+        """The turn's audio stays here until somebody decides. A turn at the model stays there."""
+        if self.place is not Place.NOWHERE:
+            return self.to_model(now) if self.place is Place.MODEL else []
+        self._begin(now)
+        self.place = Place.KEPT
+        return [act.BufferTurn()]
+
+    def tail_over(self, now: float) -> list[act.Action]:
+        """Closes the gate when the tail is sent."""
+        if self._tail_at is None or now < self._tail_at:
+            return []
+        self._tail_at = None
+        self._gate_open = False
+        return [act.CloseGate()]
+
+    def over(self, now: float, speaking: bool) -> bool:
+        """Whether the turn at the model is complete."""
+        if self.place is not Place.MODEL:
+            return False
+        if now >= self._began_at + self._options.max_turn_s:
+            return True
+        over_at = self._endpointer.deadline()
+        return not speaking and over_at is not None and now >= over_at
+
+    def commit(self, now: float, speaking: bool, voiced_s: float) -> list[act.Action]:
+        """Commits the turn, or discards it if there was hardly any voice in it.
+
+        Args:
+            now: s.
+            speaking: Whether the person still speaks.
+            voiced_s: Voice in that speech so far, s.
+        """
+        actions: list[act.Action] = []
+        if self.place is Place.KEPT:
+            actions += self.to_model(now)
+        if self._gate_open:
+            actions.append(act.CloseGate())
+        if self._voiced_s + (voiced_s if speaking else 0.0) < self._options.min_turn_s:
+            actions.append(act.DiscardTurn("hardly any voice"))
+        else:
+            actions.append(act.CommitTurn(now if speaking else self._ended_at))
+        self._forget()
+        return actions
+
+    def discard(self, reason: str) -> list[act.Action]:
+        """Drops the turn."""
+        if self.place is Place.NOWHERE:
+            return []
+        actions: list[act.Action] = [act.CloseGate()] if self._gate_open else []
+        actions.append(act.DiscardTurn(reason))
+        self._forget()
+        return actions
+
+    def deadlines(self, speaking: bool) -> list[Deadline]:
+        """What the turn waits for."""
+        found: list[Deadline] = []
+        if self._tail_at is not None:
+            found.append(Deadline(self._tail_at, Reason.TAIL))
+        if self.place is Place.MODEL:
+            found.append(Deadline(self._began_at + self._options.max_turn_s, Reason.MAX_TURN))
+            over_at = self._endpointer.deadline()
+            if over_at is not None and not speaking:
+                found.append(Deadline(over_at, Reason.ENDPOINT))
+        return found
+
+    def estimated(self, now: float, probability: float) -> None:
+        """Passes an end-of-turn estimate on."""
+        self._endpointer.estimated(now, probability)
+
+    def _begin(self, now: float) -> None:
+        self._began_at = now
+        self._voiced_s = 0.0
+        self._ended_at = now
+        self._endpointer.forget()
+        self._endpointer.speech_began(now)
+
+    def _forget(self) -> None:
+        self.place = Place.NOWHERE
+        self._gate_open = False
+        self._tail_at = None
+        self._endpointer.forget()

@@ -1,0 +1,131 @@
+"""`TurnTaking`: every number that decides who has the floor, in one frozen object.
+
+Each field carries its unit in its name and its range in its metadata; flags, environment variables and
+the table in the docs are made from these fields, so a setting is declared once. A value outside its
+range raises `ConfigError` that names the field, the value and the range. Values come from measures.md
+and design.md section 3, or from trying them over the recorded clips, or are *chosen*.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Final
+
+from antiphon.agents.errors import ConfigError
+
+__all__ = ["TurnTaking"]
+
+
+def _number(default: float, low: float, high: float, unit: str, doc: str) -> float:
+    # Typed as its default, as dataclasses.field is in typeshed.
+    made: float = field(default=default, metadata={"unit": unit, "low": low, "high": high, "doc": doc})
+    return made
+
+
+def _seconds(default: float, low: float, high: float, doc: str) -> float:
+    return _number(default, low, high, "s", doc)
+
+
+def _share(default: float, low: float, high: float, doc: str) -> float:
+    return _number(default, low, high, "", doc)
+
+
+def _switch(default: bool, doc: str) -> bool:
+    made: bool = field(default=default, metadata={"unit": "", "doc": doc})
+    return made
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnTaking:
+    """How turns are taken in a call. All fields have defaults that suit a phone or browser call.
+
+    Raises:
+        ConfigError: A value is no number, is not finite, is outside its range, or contradicts another.
+    """
+
+    interruptions: bool = _switch(True, "whether speech over the agent's voice may hold or end its reply")
+
+    onset_enter: float = _share(0.5, 0.05, 0.99, "speech probability at which a window may begin speech")
+    onset_exit: float = _share(0.35, 0.01, 0.98, "speech probability below which a window is no voice")
+    onset_s: float = _seconds(0.064, 0.032, 0.5, "voice needed to call it speech")
+    speech_gap_s: float = _seconds(0.192, 0.032, 1.0, "time without voice after which speech has ended")
+    input_gap_s: float = _seconds(0.6, 0.1, 10.0, "time without any audio after which speech has ended")
+
+    yield_after_s: float = _seconds(0.42, 0.1, 5.0, "voice over the agent that makes it a turn")
+    resume_quiet_s: float = _seconds(0.25, 0.05, 2.0, "quiet after shorter voice that makes it none")
+    hold_s: float = _seconds(2.0, 0.2, 10.0, "longest hold: then it is a turn if the voice goes on")
+
+    silence_s: float = _seconds(0.48, 0.1, 5.0, "silence after which the person's turn is over")
+    min_turn_s: float = _seconds(0.1, 0.0, 2.0, "voice to a silent agent below which it was noise")
+    max_turn_s: float = _seconds(60.0, 1.0, 600.0, "length at which a turn is committed as it stands")
+    pre_roll_s: float = _seconds(0.3, 0.0, 2.0, "audio from before the onset that the model gets")
+    tail_s: float = _seconds(0.2, 0.0, 2.0, "audio from after the voice that the model gets")
+
+    thinking_s: float = _seconds(15.0, 1.0, 300.0, "longest wait for a requested reply's first audio")
+    stall_s: float = _seconds(3.0, 0.5, 60.0, "time a reply may stand still before it is no longer speaking")
+    cancel_s: float = _seconds(0.5, 0.05, 10.0, "longest wait for the model to confirm a cancelled reply")
+    fade_s: float = _seconds(0.005, 0.0, 0.05, "fade at every cut of the agent's voice")
+
+    def __post_init__(self) -> None:
+        for spec in fields(self):
+            value = getattr(self, spec.name)
+            if "low" in spec.metadata:
+                _check_number(
+                    spec.name, value, spec.metadata["low"], spec.metadata["high"], spec.metadata["unit"]
+                )
+            elif not isinstance(value, bool):
+                raise ConfigError(f"TurnTaking.{spec.name}", value, "True or False")
+        if self.onset_exit >= self.onset_enter:
+            allowed = f"less than onset_enter ({self.onset_enter})"
+            raise ConfigError("TurnTaking.onset_exit", self.onset_exit, allowed)
+        # Both count from the last voice, and mean nothing before the speech is known to be over.
+        for name in ("resume_quiet_s", "silence_s"):
+            if getattr(self, name) < self.speech_gap_s:
+                allowed = f"speech_gap_s ({self.speech_gap_s} s) or more"
+                raise ConfigError(f"TurnTaking.{name}", getattr(self, name), allowed)
+        if self.hold_s <= self.yield_after_s:
+            allowed = f"more than yield_after_s ({self.yield_after_s} s)"
+            raise ConfigError("TurnTaking.hold_s", self.hold_s, allowed)
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, object]) -> TurnTaking:
+        """Builds the options from names and values, e.g. of a file, flags or environment variables.
+
+        Text is read as a number or a switch (``true``, ``false``, ``1``, ``0``, ``yes``, ``no``,
+        ``on``, ``off``).
+
+        Raises:
+            ConfigError: A name is unknown, or a value is wrong.
+        """
+        known = {spec.name: spec for spec in fields(cls)}
+        read: dict[str, object] = {}
+        for name, value in values.items():
+            if name not in known:
+                allowed = f"one of the fields {', '.join(sorted(known))}"
+                raise ConfigError(f"TurnTaking.{name}", value, allowed)
+            read[name] = _read(value, "low" in known[name].metadata) if isinstance(value, str) else value
+        return cls(**read)  # type: ignore[arg-type]  # __post_init__ checks every type
+
+
+_SWITCHES: Final[dict[str, bool]] = {
+    "true": True, "1": True, "yes": True, "on": True,
+    "false": False, "0": False, "no": False, "off": False,
+}  # fmt: skip
+
+
+def _read(text: str, number: bool) -> object:
+    """The value that a text stands for, or the text itself for ``__post_init__`` to refuse."""
+    if not number:
+        return _SWITCHES.get(text.strip().lower(), text)
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _check_number(name: str, value: object, low: float, high: float, unit: str) -> None:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not (number and math.isfinite(value) and low <= value <= high):  # type: ignore[arg-type,operator]
+        raise ConfigError(f"TurnTaking.{name}", value, f"{low:g} to {high:g} {unit}".rstrip())

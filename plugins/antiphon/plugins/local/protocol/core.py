@@ -1,0 +1,495 @@
+"""The session: a client's events and the engines' results in, server events and effects out.
+
+State: the settings, the conversation, the input buffer, the responses in progress. One response at a
+time writes to the default conversation; any number may run out of band. A response that needs user
+audio still with the ears is announced at once and started when they have heard it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from antiphon.plugins.local.engines import BrainRequest, Heard, Samples
+from antiphon.plugins.local.protocol.audio import decode
+from antiphon.plugins.local.protocol.config import default_session, merge_session, response_settings
+from antiphon.plugins.local.protocol.conversation import Conversation, Item, checked, public
+from antiphon.plugins.local.protocol.inbox import InputBuffer, SpeechStarted, SpeechStopped, TurnDetector
+from antiphon.plugins.local.protocol.outputs import (
+    CancelReply,
+    Close,
+    Output,
+    Refusal,
+    Send,
+    StartReply,
+    Transcribe,
+)
+from antiphon.plugins.local.protocol.response import Response
+
+__all__ = ["Core"]
+
+EXPIRED = "Your session hit the maximum duration of {minutes:g} minutes."
+_MAX_OUT_OF_BAND = 32  # chosen: bounds one session's work
+
+
+class Core:
+    """One session.
+
+    Args:
+        model: The name the client asked for.
+        new_id: Makes an id with a prefix, e.g. ``item`` -> ``item_3f…``.
+        now: s, monotonic, when the session begins.
+        wall: Unix time at ``now``.
+        limit_s: The session's longest duration, s.
+    """
+
+    def __init__(
+        self, *, model: str, new_id: Callable[[str], str], now: float, wall: float, limit_s: float
+    ) -> None:
+        self._new_id = new_id
+        self._limit_s = limit_s
+        self._ends_at = now + limit_s
+        self.session = default_session(new_id("sess"), model, int(wall + limit_s))
+        self._conversation_id = new_id("conv")
+        self.conversation = Conversation()
+        self._inbox = InputBuffer()
+        self._detector: TurnDetector | None = None
+        self._speech_item: str | None = None
+        self._idle_at: float | None = None
+        self._spoken_until = now
+        self._default: Response | None = None
+        self._responses: dict[str, Response] = {}
+        self._waiting: dict[str, tuple[dict[str, Any], list[Item]]] = {}
+        self._spoke = False
+        self._closed = False
+        self._out: list[Output] = []
+        self._set_detector()
+
+    @property
+    def detects_turns(self) -> bool:
+        """Whether the shell has to give speech probabilities."""
+        return self._detector is not None
+
+    @property
+    def input_end_ms(self) -> int:
+        """Where the appended audio ends, ms since the session began."""
+        return self._inbox.end_ms
+
+    def start(self) -> tuple[Output, ...]:
+        """What a new session is greeted with."""
+        self._emit("session.created", session=self.session)
+        self._emit(
+            "conversation.created",
+            conversation={"id": self._conversation_id, "object": "realtime.conversation"},
+        )
+        return self._drain()
+
+    def handle(self, event: object, now: float) -> tuple[Output, ...]:
+        """A client's event, decoded from JSON."""
+        if self._closed:
+            return ()
+        client_id = event.get("event_id") if isinstance(event, dict) else None
+        try:
+            if not isinstance(event, dict) or not isinstance(event.get("type"), str):
+                raise Refusal("invalid_event", "An event is a JSON object with a 'type'.", "type")
+            handler = self._HANDLERS.get(event["type"])
+            if handler is None:
+                raise Refusal("invalid_value", f"Invalid value: '{event['type']}'.", "type")
+            handler(self, event, now)
+        except Refusal as refusal:
+            self._error(refusal, client_id if isinstance(client_id, str) else None)
+        return self._drain()
+
+    def refuse(self, message: str) -> tuple[Output, ...]:
+        """Something came that was no event at all."""
+        self._error(Refusal("invalid_event", message), None)
+        return self._drain()
+
+    def speech(self, probability: float, end_ms: int, now: float) -> tuple[Output, ...]:
+        """The speech probability of a 32 ms window of input that ends at ``end_ms``."""
+        if self._detector is None or self._closed:
+            return ()
+        found = self._detector.window(probability, end_ms)
+        if isinstance(found, SpeechStarted):
+            self._speech_started(found.start_ms, now)
+        elif isinstance(found, SpeechStopped):
+            self._speech_stopped(found.end_ms, now)
+        return self._drain()
+
+    def deadline(self) -> float:
+        """When to call `tick`, s."""
+        return self._ends_at if self._idle_at is None else min(self._ends_at, self._idle_at)
+
+    def tick(self, now: float) -> tuple[Output, ...]:
+        """A deadline passed."""
+        if self._closed:
+            return ()
+        if now >= self._ends_at:
+            self._expire()
+        elif self._idle_at is not None and now >= self._idle_at:
+            self._idle(now)
+        return self._drain()
+
+    # The engines' results. Those of a response that is over change nothing.
+
+    def heard(self, item_id: str, heard: Heard, seconds: float, now: float) -> tuple[Output, ...]:
+        """The ears are through with an item."""
+        item = self.conversation.find(item_id)
+        if item is not None:
+            self._heard(item, heard.text, seconds)
+        self._start_waiting(now)
+        return self._drain()
+
+    def deaf(self, item_id: str, message: str, now: float) -> tuple[Output, ...]:
+        """The ears failed on an item."""
+        item = self.conversation.find(item_id)
+        if item is not None:
+            item.awaiting_ears = False
+            if self._transcribes():
+                self._emit(
+                    "conversation.item.input_audio_transcription.failed",
+                    item_id=item_id,
+                    content_index=0,
+                    error={"type": "server_error", "code": "transcription_failed", "message": message},
+                )
+        self._start_waiting(now)
+        return self._drain()
+
+    def reply_text(self, response_id: str, delta: str) -> tuple[Output, ...]:
+        """Words of a reply."""
+        if response := self._responses.get(response_id):
+            response.text(delta)
+        return self._drain()
+
+    def reply_audio(self, response_id: str, samples: Samples, now: float) -> tuple[Output, ...]:
+        """Audio of a reply, int16 at 24 kHz."""
+        if response := self._responses.get(response_id):
+            response.sound(samples, response.settings["output"]["format"])
+            self._spoke = self._spoke or response.spoke
+            self._spoken_until = max(self._spoken_until, now) + len(samples) / 24_000
+        return self._drain()
+
+    def reply_tool(self, response_id: str, name: str, arguments: str) -> tuple[Output, ...]:
+        """A tool call of a reply."""
+        if response := self._responses.get(response_id):
+            response.tool(name, arguments)
+        return self._drain()
+
+    def reply_next_message(self, response_id: str) -> tuple[Output, ...]:
+        """What follows of a reply is another message."""
+        if response := self._responses.get(response_id):
+            response.end_message()
+        return self._drain()
+
+    def reply_done(self, response_id: str, now: float) -> tuple[Output, ...]:
+        """A reply is complete."""
+        self._finish(response_id, "completed", None, now)
+        return self._drain()
+
+    def reply_failed(self, response_id: str, code: str, message: str, now: float) -> tuple[Output, ...]:
+        """A reply could not be made."""
+        details = {"type": "failed", "error": {"type": "server_error", "code": code, "message": message}}
+        self._finish(response_id, "failed", details, now)
+        return self._drain()
+
+    # Client events.
+
+    def _on_session_update(self, event: Mapping[str, Any], now: float) -> None:
+        self.session = merge_session(self.session, event.get("session"), has_spoken=self._spoke)
+        self._set_detector()
+        self._emit("session.updated", session=self.session)
+
+    def _on_append(self, event: Mapping[str, Any], now: float) -> None:
+        self._inbox.append(decode(event.get("audio"), self.session["audio"]["input"]["format"]))
+        if self._detector is not None and not self._detector.speaking:
+            padding = self._detector.settings.get("prefix_padding_ms", 300)
+            self._inbox.keep_from(self._inbox.end_ms - padding - 1000)
+
+    def _on_commit(self, event: Mapping[str, Any], now: float) -> None:
+        audio = self._inbox.take()
+        item_id = self._speech_item or self._new_id("item")
+        self._speech_item = None
+        if self._detector is not None:
+            self._detector.reset()
+        self._commit(item_id, audio, now)
+
+    def _on_clear(self, event: Mapping[str, Any], now: float) -> None:
+        self._inbox.clear()
+        self._speech_item = None
+        if self._detector is not None:
+            self._detector.reset()
+        self._emit("input_audio_buffer.cleared")
+
+    def _on_item_create(self, event: Mapping[str, Any], now: float) -> None:
+        data = checked(event.get("item"), self._new_id("item"))
+        item = Item(data)
+        pending: list[Transcribe] = []
+        for part in data.get("content", []) if data["type"] == "message" else []:
+            if part["type"] == "input_audio":
+                audio = decode(part.get("audio"), self.session["audio"]["input"]["format"])
+                item.audio_ms = len(audio) / 24
+                part.setdefault("transcript", None)
+                item.awaiting_ears = True
+                pending.append(Transcribe(item.id, audio, self._language()))
+        previous = self.conversation.add(item, event.get("previous_item_id"))
+        self._emit("conversation.item.added", previous_item_id=previous, item=public(item))
+        self._emit("conversation.item.done", previous_item_id=previous, item=public(item))
+        self._out.extend(pending)
+
+    def _on_item_retrieve(self, event: Mapping[str, Any], now: float) -> None:
+        item = self.conversation.get(event.get("item_id"), "item_retrieve_invalid_item_id", "retrieving")
+        self._emit("conversation.item.retrieved", item=public(item))
+
+    def _on_item_truncate(self, event: Mapping[str, Any], now: float) -> None:
+        item = self.conversation.truncate(
+            event.get("item_id"), event.get("content_index", 0), event.get("audio_end_ms")
+        )
+        self._emit(
+            "conversation.item.truncated",
+            item_id=item.id,
+            content_index=0,
+            audio_end_ms=event.get("audio_end_ms"),
+        )
+
+    def _on_item_delete(self, event: Mapping[str, Any], now: float) -> None:
+        item = self.conversation.delete(event.get("item_id"))
+        self._emit("conversation.item.deleted", item_id=item.id)
+        self._start_waiting(now)
+
+    def _on_response_create(self, event: Mapping[str, Any], now: float) -> None:
+        self._respond(event.get("response"), now)
+
+    def _on_response_cancel(self, event: Mapping[str, Any], now: float) -> None:
+        wanted = event.get("response_id")
+        response = self._responses.get(str(wanted)) if wanted is not None else self._default
+        if response is None:
+            raise Refusal("response_cancel_not_active", "Cancellation failed: no active response found")
+        self._cancel(response, "client_cancelled", now)
+
+    def _on_output_clear(self, event: Mapping[str, Any], now: float) -> None:
+        raise Refusal(
+            "invalid_value", "output_audio_buffer.clear is for WebRTC and SIP connections only.", "type"
+        )
+
+    _HANDLERS: dict[str, Callable[[Core, Mapping[str, Any], float], None]] = {
+        "session.update": _on_session_update,
+        "input_audio_buffer.append": _on_append,
+        "input_audio_buffer.commit": _on_commit,
+        "input_audio_buffer.clear": _on_clear,
+        "conversation.item.create": _on_item_create,
+        "conversation.item.retrieve": _on_item_retrieve,
+        "conversation.item.truncate": _on_item_truncate,
+        "conversation.item.delete": _on_item_delete,
+        "response.create": _on_response_create,
+        "response.cancel": _on_response_cancel,
+        "output_audio_buffer.clear": _on_output_clear,
+    }
+
+    # Turns.
+
+    def _set_detector(self) -> None:
+        settings = self.session["audio"]["input"]["turn_detection"]
+        if settings is None:
+            self._detector = None
+            self._speech_item = None
+            self._idle_at = None
+        elif self._detector is None or self._detector.settings != settings:
+            self._detector = TurnDetector(settings)
+
+    def _speech_started(self, start_ms: int, now: float) -> None:
+        assert self._detector is not None
+        self._idle_at = None
+        self._speech_item = self._new_id("item")
+        self._inbox.keep_from(start_ms)
+        self._emit("input_audio_buffer.speech_started", item_id=self._speech_item, audio_start_ms=start_ms)
+        if self._default is not None and self._detector.settings["interrupt_response"]:
+            self._cancel(self._default, "turn_detected", now)
+
+    def _speech_stopped(self, end_ms: int, now: float) -> None:
+        assert self._detector is not None
+        item_id = self._speech_item or self._new_id("item")
+        self._speech_item = None
+        self._emit("input_audio_buffer.speech_stopped", item_id=item_id, audio_end_ms=end_ms)
+        try:
+            audio = self._inbox.take()
+        except Refusal:
+            return
+        self._commit(item_id, audio, now)
+        if self._detector.settings["create_response"] and self._default is None:
+            self._respond(None, now)
+
+    def _commit(self, item_id: str, audio: Samples, now: float) -> None:
+        item = Item(
+            {
+                "id": item_id,
+                "object": "realtime.item",
+                "type": "message",
+                "role": "user",
+                "status": "completed",
+                "content": [{"type": "input_audio", "transcript": None}],
+            },
+            audio_ms=len(audio) / 24,
+            awaiting_ears=True,
+        )
+        previous = self.conversation.add(item)
+        self._emit("input_audio_buffer.committed", item_id=item_id, previous_item_id=previous)
+        self._emit("conversation.item.added", previous_item_id=previous, item=public(item))
+        self._emit("conversation.item.done", previous_item_id=previous, item=public(item))
+        self._out.append(Transcribe(item_id, audio, self._language()))
+
+    def _heard(self, item: Item, text: str, seconds: float) -> None:
+        item.awaiting_ears = False
+        for part in item.data["content"]:
+            if part["type"] == "input_audio" and part.get("transcript") is None:
+                part["transcript"] = text
+        if not self._transcribes():
+            return
+        where = {"item_id": item.id, "content_index": 0}
+        if text:
+            self._emit("conversation.item.input_audio_transcription.delta", delta=text, **where)
+        self._emit(
+            "conversation.item.input_audio_transcription.completed",
+            transcript=text,
+            usage={"type": "duration", "seconds": seconds},
+            **where,
+        )
+
+    def _idle(self, now: float) -> None:
+        self._idle_at = None
+        end = self._inbox.end_ms
+        audio = self._inbox.take_any()
+        item_id = self._new_id("item")
+        self._emit(
+            "input_audio_buffer.timeout_triggered",
+            item_id=item_id,
+            audio_start_ms=max(end - len(audio) // 24, 0),
+            audio_end_ms=end,
+        )
+        self._commit(item_id, audio, now)
+        if self._default is None:
+            self._respond(None, now)
+
+    # Responses.
+
+    def _respond(self, given: object, now: float) -> None:
+        settings = response_settings(self.session, given)
+        out_of_band = settings["conversation"] == "none"
+        if not out_of_band and self._default is not None:
+            raise Refusal(
+                "conversation_already_has_active_response",
+                "Conversation already has an active response in progress: "
+                f"{self._default.id}. Wait until the response is finished before creating a new one.",
+            )
+        if out_of_band and len(self._responses) >= _MAX_OUT_OF_BAND:
+            raise Refusal("rate_limit_exceeded", f"At most {_MAX_OUT_OF_BAND} responses at a time.")
+        items = self._input(settings["input"])
+        response = Response(
+            self._new_id("resp"),
+            settings,
+            None if out_of_band else self.conversation,
+            None if out_of_band else self._conversation_id,
+            self._emit,
+            self._new_id,
+        )
+        self._responses[response.id] = response
+        if not out_of_band:
+            self._default = response
+            self._idle_at = None
+        response.start()
+        self._emit(
+            "rate_limits.updated",
+            rate_limits=[{"name": "requests", "limit": 1000, "remaining": 999, "reset_seconds": 0.06}],
+        )
+        self._waiting[response.id] = (settings, items)
+        self._start_waiting(now)
+
+    def _input(self, given: object) -> list[Item]:
+        """The items a response sees: those it names, else the whole conversation."""
+        if given is None:
+            return list(self.conversation)
+        assert isinstance(given, list)
+        items: list[Item] = []
+        for entry in given:
+            if isinstance(entry, dict) and entry.get("type") == "item_reference":
+                items.append(
+                    self.conversation.get(entry.get("id"), "item_reference_invalid_item_id", "referencing")
+                )
+            else:
+                items.append(Item(checked(entry, self._new_id("item"))))
+        return items
+
+    def _start_waiting(self, now: float) -> None:
+        """Starts the responses whose audio has been heard."""
+        for response_id, (settings, items) in list(self._waiting.items()):
+            if any(item.awaiting_ears and self.conversation.find(item.id) is item for item in items):
+                continue
+            del self._waiting[response_id]
+            limit = settings["max_output_tokens"]
+            request = BrainRequest(
+                instructions=settings["instructions"] or "",
+                items=[public(item) for item in items],
+                tools=settings["tools"],
+                tool_choice=settings["tool_choice"],
+                metadata=settings["metadata"] or {},
+                max_output_tokens=None if limit == "inf" else limit,
+            )
+            voice = settings["output"]["voice"]
+            audio = settings["output_modalities"] == ["audio"]
+            name = voice if isinstance(voice, str) else str(voice.get("id"))
+            self._out.append(StartReply(response_id, request, audio, name))
+
+    def _cancel(self, response: Response, reason: str, now: float) -> None:
+        self._out.append(CancelReply(response.id))
+        self._finish(response.id, "cancelled", {"type": "cancelled", "reason": reason}, now)
+
+    def _finish(self, response_id: str, status: str, details: Mapping[str, Any] | None, now: float) -> None:
+        response = self._responses.pop(response_id, None)
+        self._waiting.pop(response_id, None)
+        if response is None:
+            return
+        chars = len(response.settings["instructions"] or "") + sum(
+            len(str(i.data)) for i in self.conversation
+        )
+        heard = sum(item.audio_ms or 0.0 for item in self.conversation if item.data.get("role") == "user")
+        response.finish(status, details, chars, heard)
+        if response is self._default:
+            self._default = None
+            idle = self._detector.settings.get("idle_timeout_ms") if self._detector else None
+            if idle:
+                self._idle_at = max(self._spoken_until, now) + idle / 1000
+
+    def _expire(self) -> None:
+        self._error(Refusal("session_expired", EXPIRED.format(minutes=self._limit_s / 60)), None)
+        for response_id in list(self._responses):
+            self._out.append(CancelReply(response_id))
+        self._out.append(Close(1001, "session_expired"))
+        self._closed = True
+
+    # Sending.
+
+    def _transcribes(self) -> bool:
+        return self.session["audio"]["input"]["transcription"] is not None
+
+    def _language(self) -> str | None:
+        settings = self.session["audio"]["input"]["transcription"] or {}
+        language = settings.get("language")
+        return language if isinstance(language, str) else None
+
+    def _emit(self, kind: str, **fields: Any) -> None:
+        self._out.append(Send({"type": kind, "event_id": self._new_id("event"), **fields}))
+
+    def _error(self, refusal: Refusal, client_id: str | None) -> None:
+        self._emit(
+            "error",
+            error={
+                "type": refusal.kind,
+                "code": refusal.code,
+                "message": refusal.message,
+                "param": refusal.param,
+                "event_id": client_id,
+            },
+        )
+
+    def _drain(self) -> tuple[Output, ...]:
+        out, self._out = tuple(self._out), []
+        return out

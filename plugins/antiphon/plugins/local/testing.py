@@ -1,0 +1,266 @@
+"""A realtime model that says what it is told to: for tests of agents, without a key or weights.
+
+    async with ScriptedServer([Say("Hello there."), Say("Goodbye.")]) as server:
+        model = openai.realtime(base_url=server.base_url, api_key="test")
+        ...
+        await server.wait_for("conversation.item.truncate")
+
+It is the local model's own server with scripted engines, so the protocol around the script is the real
+one. Each reply takes the next `Say`; ``wire`` has every event both ways with its time. Faults are part
+of the script.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from aiohttp import web
+
+from antiphon.agents.errors import MisuseError, ModelUnavailable
+from antiphon.plugins.local.engines import (
+    RATE_HZ,
+    BrainRequest,
+    Engines,
+    Heard,
+    NextMessage,
+    Samples,
+    TextDelta,
+    ToolRequest,
+)
+from antiphon.plugins.local.protocol import Output
+from antiphon.plugins.local.server import LocalRealtimeServer, Session
+
+__all__ = ["Say", "ScriptedServer", "WireRecord", "chirp_reply", "tone"]
+
+_CHUNK = RATE_HZ // 10  # samples; 100 ms
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """One reply.
+
+    Args:
+        text: Its words; with a voice, what is shown as the transcript.
+        audio: Its sound, int16 mono at 24 kHz; None for 60 ms of tone a character.
+        tools: Tool calls, as ``(name, arguments as a JSON object)``, after the words.
+        then: Further messages of the same reply.
+        delay_s: Wait before the first of it, s.
+        fault: ``error`` sends a benign error event first; ``fail`` ends the response as failed;
+            ``drop`` cuts the connection after half of the sound.
+    """
+
+    text: str = ""
+    audio: Samples | None = None
+    tools: Sequence[tuple[str, str]] = ()
+    then: Sequence[Say] = ()
+    delay_s: float = 0.0
+    fault: Literal["none", "error", "fail", "drop"] = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class WireRecord:
+    """One event on the wire. Audio payloads are replaced by ``<n bytes of base64>``."""
+
+    at: float
+    """s, monotonic: when it was read, or just before it was written."""
+    direction: Literal["c", "s"]
+    """From the client, or from the server."""
+    event: Mapping[str, Any]
+    session: int
+    """Counts the connections."""
+
+    @property
+    def type(self) -> str:
+        """The event's type."""
+        return str(self.event.get("type"))
+
+
+def chirp_reply(seconds: float = 12.0, rate_hz: int = RATE_HZ) -> Samples:
+    """A reply that carries its own position: a linear chirp, 400 Hz rising 450 Hz a second, -10 dBFS.
+
+    Returns:
+        int16 mono, shape (seconds * rate_hz,). The frequency heard at position t is 400 + 450 t Hz.
+    """
+    t = np.arange(round(seconds * rate_hz)) / rate_hz
+    return (32767 * 10 ** (-10 / 20) * np.sin(2 * np.pi * (400 * t + 225 * t * t))).astype(np.int16)
+
+
+def tone(seconds: float, hz: float = 440.0) -> Samples:
+    """A tone at -12 dBFS, int16 mono at 24 kHz."""
+    t = np.arange(round(seconds * RATE_HZ)) / RATE_HZ
+    return (8231 * np.sin(2 * np.pi * hz * t)).astype(np.int16)
+
+
+@dataclass(slots=True)
+class _Script:
+    """Brain, ears and voice that follow the script."""
+
+    steps: deque[Say]
+    repeat_last: bool
+    transcripts: deque[str]
+    hear_s: float
+    requests: list[BrainRequest] = field(default_factory=list)
+    audio: dict[str, Samples | None] = field(default_factory=dict)
+    unexpected: list[str] = field(default_factory=list)
+    fault: Callable[[str], None] = field(default=lambda _: None)
+
+    async def reply(self, request: BrainRequest) -> AsyncIterator[TextDelta | ToolRequest | NextMessage]:
+        self.requests.append(request)
+        if not self.steps:
+            self.unexpected.append("a reply was asked for after the script's last")
+            raise ModelUnavailable("the script has no further reply", hint="Give ScriptedServer another Say.")
+        step = self.steps[0] if self.repeat_last and len(self.steps) == 1 else self.steps.popleft()
+        if step.delay_s:
+            await asyncio.sleep(step.delay_s)
+        if step.fault == "error":
+            self.fault("error")
+        if step.fault == "fail":
+            raise ModelUnavailable("the script says so")
+        for number, message in enumerate([step, *step.then]):
+            if number:
+                yield NextMessage()
+            if message.text or message.audio is not None:
+                text = message.text or "(sound)"
+                self.audio[text] = message.audio
+                yield TextDelta(text)
+            for name, arguments in message.tools:
+                yield ToolRequest(name, arguments)
+        if step.fault == "drop":
+            self.fault("drop")
+            await asyncio.sleep(60)
+
+    async def hear(self, audio: Samples, *, language: str | None = None) -> Heard:
+        if self.hear_s:
+            await asyncio.sleep(self.hear_s)
+        return Heard(self.transcripts.popleft() if self.transcripts else "(speech)")
+
+    async def speak(self, text: str, *, voice: str | None = None) -> AsyncIterator[Samples]:
+        sound = self.audio.get(text)
+        if sound is None:
+            sound = self.audio.get(text.strip())
+        if sound is None:
+            sound = tone(0.06 * len(text))
+        for start in range(0, len(sound), _CHUNK):
+            yield sound[start : start + _CHUNK]
+
+
+class _Session(Session):
+    """A session whose events are recorded."""
+
+    def __init__(
+        self, record: Callable[[Literal["c", "s"], Mapping[str, Any]], None], *args: Any, **kw: Any
+    ) -> None:
+        super().__init__(*args, **kw)
+        self._record = record
+
+    def client_event(self, event: Any, now: float) -> tuple[Output, ...]:
+        if isinstance(event, dict):
+            self._record("c", event)
+        return super().client_event(event, now)
+
+    async def send(self, event: dict[str, Any]) -> None:
+        self._record("s", event)
+        await super().send(event)
+
+
+class ScriptedServer(LocalRealtimeServer):
+    """The local model's server with a script for a mind.
+
+    Args:
+        script: The replies, in order.
+        transcripts: What the ears hear, in order; ``(speech)`` when they run out.
+        repeat_last: Whether the last reply is given again and again.
+        hear_s: How long the ears take, s.
+        options: Of `LocalRealtimeServer`.
+    """
+
+    def __init__(
+        self,
+        script: Sequence[Say] = (),
+        *,
+        transcripts: Sequence[str] = (),
+        repeat_last: bool = False,
+        hear_s: float = 0.0,
+        **options: Any,
+    ) -> None:
+        self._script = _Script(deque(script), repeat_last, deque(transcripts), hear_s, fault=self._fault)
+        super().__init__(Engines(self._script, self._script, self._script), **options)
+        self.wire: list[WireRecord] = []
+        """Every event both ways, in order."""
+        self._changed = asyncio.Event()
+        self._connections = 0
+
+    @property
+    def requests(self) -> Sequence[BrainRequest]:
+        """What each reply was asked for."""
+        return self._script.requests
+
+    def events(self, kind: str, direction: Literal["c", "s"] | None = None) -> list[WireRecord]:
+        """The records of one type so far."""
+        return [r for r in self.wire if r.type == kind and direction in (None, r.direction)]
+
+    async def wait_for(self, kind: str, *, count: int = 1, timeout: float = 10.0) -> WireRecord:
+        """The ``count``-th event of a type, when it comes.
+
+        Raises:
+            MisuseError: It did not come in time; the text lists what did.
+        """
+        async with asyncio.timeout(timeout) as limit:
+            try:
+                while len(found := self.events(kind)) < count:
+                    self._changed.clear()
+                    await self._changed.wait()
+                return found[count - 1]
+            except asyncio.CancelledError:
+                if not limit.expired():
+                    raise
+        seen = ", ".join(dict.fromkeys(record.type for record in self.wire))
+        raise MisuseError(f"no {kind} came within {timeout} s", value=f"seen: {seen or 'nothing'}")
+
+    def check(self) -> None:
+        """Fails if the script was not followed to its end, or more was asked of it.
+
+        Raises:
+            MisuseError: Says what was left or too much.
+        """
+        left = [step.text for step in self._script.steps] if not self._script.repeat_last else []
+        if left or self._script.unexpected:
+            raise MisuseError(
+                "the script was not followed", value=f"unused: {left}; {self._script.unexpected}"
+            )
+
+    def drop_all(self) -> None:
+        """Cuts every connection, as a network does."""
+        for session in list(self.sessions):
+            session.drop()
+
+    def make_session(self, socket: web.WebSocketResponse, model: str) -> Session:
+        self._connections += 1
+        number = self._connections
+
+        def record(direction: Literal["c", "s"], event: Mapping[str, Any]) -> None:
+            self.wire.append(WireRecord(time.monotonic(), direction, _without_audio(event), number))
+            self._changed.set()
+
+        return _Session(record, socket, self.engines, model=model, limit_s=self._limit_s, speed=self._speed)
+
+    def _fault(self, kind: str) -> None:
+        for session in list(self.sessions):
+            if kind == "drop":
+                session.drop()
+            else:
+                session.report("a benign error, by the script")
+
+
+def _without_audio(event: Mapping[str, Any]) -> dict[str, Any]:
+    kind = event.get("type")
+    key = {"input_audio_buffer.append": "audio", "response.output_audio.delta": "delta"}.get(str(kind))
+    if key is None or not isinstance(event.get(key), str):
+        return dict(event)
+    return {**event, key: f"<{len(event[key])} bytes of base64>"}

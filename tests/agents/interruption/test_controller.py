@@ -1,0 +1,519 @@
+"""The controller, driven as the shell drives it, with numbers for time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from numpy.typing import NDArray
+
+from antiphon.agents.interruption import InterruptionController, State, Verdict
+from antiphon.agents.interruption import actions as act
+from antiphon.agents.interruption import events as ev
+from antiphon.agents.options import TurnTaking
+from antiphon.plugins.silero import SileroVad
+
+W = 0.032
+
+
+class Rig:
+    """A shell without a world: windows, replies that advance in real time, deadlines when they are due."""
+
+    def __init__(self, options: TurnTaking | None = None) -> None:
+        self.controller = InterruptionController(options or TurnTaking(), strict=True)
+        self.now = 0.0
+        self.log: list[tuple[float, act.Action]] = []
+        self.playing: str | None = None
+        self.waiting_audio: list[str] = []
+        self.heard = 0
+        self.held = False
+        self.gate = "closed"
+        self.kept = False
+        self.interruptible = True
+
+    def send(self, event: ev.Event) -> None:
+        for action in self.controller.handle(event):
+            self.perform(action)
+
+    def perform(self, action: act.Action) -> None:
+        self.log.append((self.now, action))
+        match action:
+            case act.HoldPlayout():
+                assert not self.held, "held twice"
+                self.held = True
+            case act.ResumePlayout():
+                assert self.held, "resumed what was not held"
+                self.held = False
+            case act.YieldFloor(reply_id):
+                self.held = False
+                if self.playing == reply_id:
+                    self.playing = None
+            case act.OpenGate():
+                assert self.gate == "closed"
+                assert not self.kept
+                self.gate = "open"
+            case act.ReleaseTurn():
+                assert self.kept
+                self.kept, self.gate = False, "open"
+            case act.BufferTurn():
+                assert self.gate == "closed"
+                self.kept = True
+            case act.CloseGate():
+                assert self.gate == "open"
+                self.gate = "closed"
+            case act.CommitTurn() | act.DiscardTurn():
+                assert self.gate == "closed"
+                self.kept = False
+
+    def windows(self, seconds: float, speech: float) -> None:
+        for _ in range(round(seconds / W)):
+            self.advance(W)
+            self.send(ev.VadFrame(self.now, speech))
+
+    def speak(self, seconds: float) -> None:
+        self.windows(seconds, 0.95)
+
+    def quiet(self, seconds: float) -> None:
+        self.windows(seconds, 0.02)
+
+    def advance(self, seconds: float) -> None:
+        """Time passes; deadlines are served, the playout advances."""
+        end = self.now + seconds
+        while (due := self.controller.deadline()) is not None and due.at <= end:
+            self.now = max(self.now, due.at)
+            before = len(self.log), self.controller.state
+            self.send(ev.DeadlineReached(self.now, due.reason))
+            after = self.controller.deadline()
+            assert (len(self.log), self.controller.state) != before or after != due, f"stuck at {due}"
+        self.now = end
+        if self.playing is not None and not self.held:
+            self.heard += round(seconds * 24_000)
+            self.send(ev.PlayoutAdvanced(self.now, self.playing, self.heard))
+
+    def reply(self, name: str = "r1", interruptible: bool = True) -> None:
+        self.send(ev.ReplyRequested(self.now, name, interruptible))
+        self.advance(0.2)
+        self.start(name, interruptible)
+
+    def start(self, name: str, interruptible: bool = True) -> None:
+        self.playing, self.heard = name, 0
+        self.send(ev.PlayoutStarted(self.now, name, interruptible))
+
+    def end(self) -> None:
+        assert self.playing is not None
+        name, self.playing = self.playing, None
+        self.send(ev.PlayoutEnded(self.now, name))
+
+    def of(self, kind: type[act.Action]) -> list[act.Action]:
+        return [action for _, action in self.log if isinstance(action, kind)]
+
+    def at(self, kind: type[act.Action]) -> float:
+        return next(when for when, action in self.log if isinstance(action, kind))
+
+    def names(self) -> list[str]:
+        return [type(action).__name__ for _, action in self.log]
+
+
+def test_a_turn_to_a_silent_agent_opens_closes_and_commits() -> None:
+    rig = Rig()
+    rig.quiet(0.5)
+    rig.speak(1.0)
+    spoken_until = rig.now
+    rig.quiet(1.0)
+    assert rig.names() == [
+        "ReportSpeech",
+        "OpenGate",
+        "ReportSpeech",
+        "CloseGate",
+        "CommitTurn",
+    ]
+    (commit,) = rig.of(act.CommitTurn)
+    assert commit == act.CommitTurn(pytest.approx(spoken_until))
+    assert rig.at(act.CommitTurn) == pytest.approx(spoken_until + 0.48, abs=0.001)
+
+
+def test_speech_after_a_pause_within_the_silence_is_the_same_turn() -> None:
+    rig = Rig()
+    rig.speak(0.6)
+    rig.quiet(0.4)
+    rig.speak(0.6)
+    rig.quiet(1.0)
+    assert len(rig.of(act.CommitTurn)) == 1
+    assert len(rig.of(act.OpenGate)) == 2  # the tail had closed it in the pause
+
+
+def test_a_click_to_a_silent_agent_is_no_turn() -> None:
+    rig = Rig()
+    rig.speak(0.064)
+    rig.quiet(1.0)
+    assert rig.of(act.CommitTurn) == []
+    assert len(rig.of(act.DiscardTurn)) == 1
+
+
+def test_an_interruption_is_held_at_once_and_yields_by_its_length() -> None:
+    rig = Rig()
+    rig.reply()
+    rig.quiet(1.0)
+    began = rig.now
+    rig.speak(1.2)
+    assert rig.at(act.HoldPlayout) == pytest.approx(began + 0.064, abs=0.001)
+    assert rig.at(act.YieldFloor) == pytest.approx(began + 0.42, abs=W)
+    (yielded,) = rig.of(act.YieldFloor)
+    assert isinstance(yielded, act.YieldFloor)
+    assert yielded.reply_id == "r1"
+    assert yielded.heard_samples == rig.heard
+    rig.send(ev.ReplyEnded(rig.now, "r1", "cancelled"))
+    rig.quiet(1.0)
+    assert len(rig.of(act.CommitTurn)) == 1
+    assert rig.controller.state is State.QUIET
+
+
+def test_a_hum_is_held_and_resumed_and_never_reaches_the_model() -> None:
+    rig = Rig()
+    rig.reply()
+    rig.quiet(1.0)
+    rig.speak(0.3)
+    stopped = rig.now
+    rig.quiet(1.0)
+    assert rig.at(act.ResumePlayout) == pytest.approx(stopped + 0.25, abs=0.001)
+    assert rig.of(act.YieldFloor) == rig.of(act.OpenGate) == rig.of(act.ReleaseTurn) == []
+    assert len(rig.of(act.DiscardTurn)) == 1
+    assert rig.controller.state is State.SPEAKING
+
+
+def test_a_resumed_reply_can_be_interrupted() -> None:
+    rig = Rig()
+    rig.reply()
+    rig.quiet(0.5)
+    rig.speak(0.3)
+    rig.quiet(1.0)
+    rig.speak(0.6)
+    assert len(rig.of(act.HoldPlayout)) == 2
+    assert len(rig.of(act.YieldFloor)) == 1
+
+
+def test_a_person_who_goes_on_after_the_commit_cancels_the_reply_unheard() -> None:
+    rig = Rig()
+    rig.speak(0.8)
+    rig.quiet(0.6)
+    rig.send(ev.ReplyRequested(rig.now, "r1"))
+    rig.speak(0.8)
+    (yielded,) = rig.of(act.YieldFloor)
+    assert yielded == act.YieldFloor("r1", 0, "turn")
+    rig.quiet(1.0)
+    assert len(rig.of(act.CommitTurn)) == 2
+
+
+def test_a_cough_while_the_model_thinks_costs_nothing() -> None:
+    rig = Rig()
+    rig.speak(0.8)
+    rig.quiet(0.6)
+    rig.send(ev.ReplyRequested(rig.now, "r1"))
+    rig.speak(0.2)
+    rig.quiet(0.5)
+    assert rig.of(act.YieldFloor) == []
+    assert len(rig.of(act.ResumePlayout)) == 1
+    assert rig.controller.state is State.THINKING
+
+
+def test_speech_over_what_may_not_be_interrupted_is_no_hold_and_a_turn_if_it_outlasts_it() -> None:
+    rig = Rig()
+    rig.reply(interruptible=False)
+    rig.speak(1.0)
+    assert rig.of(act.HoldPlayout) == []
+    rig.end()
+    assert len(rig.of(act.ReleaseTurn)) == 1
+    rig.speak(0.5)
+    rig.quiet(1.0)
+    assert len(rig.of(act.CommitTurn)) == 1
+
+
+def test_speech_that_ended_before_it_is_dropped() -> None:
+    rig = Rig()
+    rig.reply(interruptible=False)
+    rig.speak(1.0)
+    rig.quiet(1.0)
+    rig.end()
+    rig.quiet(1.0)
+    assert rig.of(act.CommitTurn) == []
+    assert len(rig.of(act.DiscardTurn)) == 1
+
+
+def test_with_interruptions_off_nothing_holds() -> None:
+    rig = Rig(TurnTaking(interruptions=False))
+    rig.reply()
+    rig.speak(2.0)
+    assert rig.of(act.HoldPlayout) == []
+
+
+def test_speech_that_began_over_the_last_words_becomes_a_turn() -> None:
+    rig = Rig()
+    rig.reply(interruptible=False)
+    rig.quiet(1.0)
+    rig.speak(0.16)
+    rig.end()
+    rig.speak(0.5)
+    rig.quiet(1.0)
+    assert len(rig.of(act.CommitTurn)) == 1
+
+
+def test_a_sound_that_ends_with_the_reply_is_none() -> None:
+    rig = Rig()
+    rig.reply(interruptible=False)
+    rig.quiet(1.0)
+    rig.speak(0.3)
+    rig.end()
+    rig.quiet(1.0)
+    assert rig.of(act.CommitTurn) == []
+    assert len(rig.of(act.DiscardTurn)) == 1
+
+
+def test_a_reply_that_starts_while_the_person_speaks_is_held() -> None:
+    rig = Rig()
+    rig.speak(1.0)
+    rig.start("r1")
+    assert rig.controller.state is State.HELD
+    rig.speak(1.0)
+    assert len(rig.of(act.YieldFloor)) == 1
+    rig.quiet(1.0)
+    assert len(rig.of(act.CommitTurn)) == 1
+    assert rig.of(act.DiscardTurn) == []
+
+
+def test_the_application_interrupts_one_reply_and_leaves_the_next() -> None:
+    rig = Rig()
+    rig.reply("r1")
+    rig.quiet(0.5)
+    rig.send(ev.ReplyRequested(rig.now, "r2"))
+    rig.send(ev.InterruptRequested(rig.now, "r1"))
+    assert [a.reply_id for a in rig.of(act.YieldFloor)] == ["r1"]  # type: ignore[union-attr]
+    assert rig.controller.state is State.THINKING
+    rig.start("r2")
+    assert rig.controller.state is State.SPEAKING
+
+
+def test_a_muted_microphone_ends_the_speech_and_the_turn_is_committed() -> None:
+    rig = Rig()
+    rig.speak(0.8)
+    rig.send(ev.InputLost(rig.now))
+    rig.advance(1.0)
+    assert len(rig.of(act.CommitTurn)) == 1
+
+
+def test_audio_that_simply_stops_coming_ends_the_speech_too() -> None:
+    rig = Rig()
+    rig.speak(0.8)
+    rig.advance(2.0)
+    assert len(rig.of(act.CommitTurn)) == 1
+
+
+def test_an_endless_turn_is_committed_in_pieces() -> None:
+    rig = Rig(TurnTaking(max_turn_s=2.0))
+    rig.speak(5.0)
+    assert len(rig.of(act.CommitTurn)) == 2
+    rig.quiet(1.0)
+    assert len(rig.of(act.CommitTurn)) == 3
+
+
+def test_a_reply_that_never_comes_ends_the_thinking() -> None:
+    rig = Rig(TurnTaking(thinking_s=3.0))
+    rig.send(ev.ReplyRequested(rig.now, "r1"))
+    rig.advance(4.0)
+    assert rig.of(act.ReportStall) == [act.ReportStall("r1")]
+    assert rig.controller.state is State.QUIET
+
+
+def test_a_reply_that_stands_still_no_longer_counts_until_it_goes_on() -> None:
+    rig = Rig(TurnTaking(stall_s=1.0))
+    rig.reply()
+    rig.quiet(0.5)
+    name, rig.playing = rig.playing, None
+    rig.quiet(2.0)
+    assert rig.controller.state is State.QUIET
+    rig.playing = name
+    rig.quiet(0.1)
+    assert rig.controller.state is State.SPEAKING
+
+
+def test_what_comes_late_for_a_reply_that_is_over_changes_nothing() -> None:
+    rig = Rig()
+    rig.reply()
+    rig.quiet(0.3)
+    rig.end()
+    before = list(rig.log)
+    for late in (
+        ev.PlayoutStarted(rig.now, "r1"),
+        ev.PlayoutAdvanced(rig.now, "r1", 10**6),
+        ev.PlayoutEnded(rig.now, "r1"),
+        ev.ReplyRequested(rig.now, "r1"),
+        ev.ReplyEnded(rig.now, "r1", "done"),
+    ):
+        rig.send(late)
+    assert rig.log == before
+    assert rig.controller.state is State.QUIET
+
+
+def test_a_verdict_about_another_speech_changes_nothing() -> None:
+    rig = Rig()
+    rig.reply()
+    rig.quiet(0.3)
+    rig.speak(0.2)
+    rig.send(ev.VerdictReached(rig.now, Verdict.TURN, "late", speech=99))
+    assert rig.controller.state is State.HELD
+    rig.send(ev.VerdictReached(rig.now, Verdict.TURN, "words"))
+    assert rig.of(act.YieldFloor)[0].reason == "words"  # type: ignore[union-attr]
+
+
+def test_the_application_commits_and_clears() -> None:
+    rig = Rig()
+    rig.speak(0.5)
+    rig.send(ev.CommitRequested(rig.now))
+    assert len(rig.of(act.CommitTurn)) == 1
+    rig.quiet(1.0)
+    rig.speak(0.5)
+    rig.send(ev.ClearRequested(rig.now))
+    rig.quiet(1.0)
+    assert len(rig.of(act.CommitTurn)) == 1
+    assert len(rig.of(act.DiscardTurn)) == 1
+
+
+def test_a_reply_in_text_alone_leaves_the_thinking() -> None:
+    rig = Rig()
+    rig.send(ev.ReplyRequested(rig.now, "r1"))
+    rig.send(ev.ReplyEnded(rig.now, "r1", "done"))
+    assert rig.controller.state is State.QUIET
+
+
+def test_time_that_steps_back_stands_still() -> None:
+    rig = Rig()
+    rig.speak(0.8)
+    rig.send(ev.VadFrame(-5.0, 0.0))
+    rig.quiet(1.0)
+    assert len(rig.of(act.CommitTurn)) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "outcome"),
+    [
+        ("en_ast_hang_on_a_second", act.YieldFloor),
+        ("en_ami_mm_1", act.ResumePlayout),
+        ("keystrokes_0", None),
+    ],
+)
+def test_real_sounds_over_the_agent(
+    name: str, outcome: type[act.Action] | None, clip: Callable[..., NDArray[np.int16]]
+) -> None:
+    vad = SileroVad()
+    rig = Rig()
+    rig.reply()
+    quiet = np.zeros(16_000, dtype=np.int16)
+    sound = np.concatenate([quiet, clip(name), quiet, quiet])
+    for start in range(0, len(sound) - 511, 512):
+        rig.advance(W)
+        rig.send(ev.VadFrame(rig.now, vad.window(sound[start : start + 512])))
+    if outcome is None:
+        assert rig.of(act.HoldPlayout) == []
+    else:
+        assert len(rig.of(outcome)) >= 1
+        assert bool(rig.of(act.YieldFloor)) is (outcome is act.YieldFloor)
+
+
+class Anything(RuleBasedStateMachine):
+    """Any order of anything. The rig's own assertions hold throughout; see also the invariants."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rig = Rig()
+        self.twin = Rig()
+        self.count = 0
+
+    def both(self, do: Callable[[Rig], None]) -> None:
+        do(self.rig)
+        do(self.twin)
+        # An extra deadline changes nothing, and the same events give the same actions.
+        now = self.rig.now
+        due = self.rig.controller.deadline()
+        if due is None or due.at > now:
+            self.rig.send(ev.DeadlineReached(now, ev.Reason.STALL))
+        assert self.rig.log == self.twin.log
+
+    @rule(seconds=st.floats(0.03, 1.5))
+    def speak(self, seconds: float) -> None:
+        self.both(lambda rig: rig.speak(seconds))
+
+    @rule(seconds=st.floats(0.03, 2.0))
+    def quiet(self, seconds: float) -> None:
+        self.both(lambda rig: rig.quiet(seconds))
+
+    @rule(seconds=st.floats(0.0, 3.0))
+    def no_audio(self, seconds: float) -> None:
+        self.both(lambda rig: rig.advance(seconds))
+
+    @rule(interruptible=st.booleans())
+    def request(self, interruptible: bool) -> None:
+        self.count += 1
+        self.both(lambda rig: rig.send(ev.ReplyRequested(rig.now, f"r{self.count}", interruptible)))
+
+    @precondition(lambda self: self.rig.playing is None and not self.rig.held and self.count)
+    @rule(interruptible=st.booleans())
+    def start(self, interruptible: bool) -> None:
+        name = f"r{self.count}"
+        over = name in self.rig.controller._retired
+        if not over:
+            self.both(lambda rig: rig.start(name, interruptible))
+
+    @precondition(lambda self: self.rig.playing is not None and not self.rig.held)
+    @rule()
+    def end(self) -> None:
+        self.both(lambda rig: rig.end())
+
+    @precondition(lambda self: self.count)
+    @rule(kind=st.sampled_from(["done", "cancelled", "failed"]))
+    def over(self, kind: str) -> None:
+        if self.rig.playing != f"r{self.count}":
+            self.both(lambda rig: rig.send(ev.ReplyEnded(rig.now, f"r{self.count}", kind)))  # type: ignore[arg-type]
+
+    @rule(which=st.sampled_from(["lost", "commit", "clear", "interrupt", "turn", "backchannel"]))
+    def other(self, which: str) -> None:
+        make: dict[str, Callable[[float], ev.Event]] = {
+            "lost": ev.InputLost,
+            "commit": ev.CommitRequested,
+            "clear": ev.ClearRequested,
+            "interrupt": ev.InterruptRequested,
+            "turn": lambda now: ev.VerdictReached(now, Verdict.TURN, "x"),
+            "backchannel": lambda now: ev.VerdictReached(now, Verdict.BACKCHANNEL, "x"),
+        }
+        self.both(lambda rig: rig.send(make[which](rig.now)))
+
+    @invariant()
+    def a_hold_is_a_state_with_an_end(self) -> None:
+        rig = self.rig
+        assert rig.held == (rig.controller.state is State.HELD)
+        if rig.controller.state is not State.QUIET:
+            assert rig.controller.deadline() is not None
+        yielded = [action.reply_id for action in rig.of(act.YieldFloor)]  # type: ignore[union-attr]
+        assert len(yielded) == len(set(yielded))
+        for action in rig.of(act.YieldFloor):
+            assert action.heard_samples >= 0  # type: ignore[union-attr]
+
+    def teardown(self) -> None:
+        # Whatever went before: with nobody speaking and nothing playing, everything comes to rest.
+        rig = self.rig
+        if rig.playing is not None and not rig.held:
+            rig.end()
+        rig.quiet(4.0)
+        rig.playing = None
+        rig.advance(40.0)
+        assert rig.controller.state is State.QUIET
+        assert not rig.held
+        assert rig.gate == "closed"
+        assert not rig.kept
+        assert not rig.controller.faults
+
+
+TestAnything = Anything.TestCase
+TestAnything.settings = settings(max_examples=120, stateful_step_count=30, deadline=None)
