@@ -18,7 +18,7 @@ from typing import IO, Any, Literal
 
 import structlog
 
-__all__ = ["bind_call", "configure", "get_logger", "unbind_call"]
+__all__ = ["bind_call", "configure", "configure_child", "get_logger", "unbind_call"]
 
 PERSONAL_PREFIX = "personal_"
 
@@ -58,6 +58,21 @@ def get_logger(name: str) -> structlog.stdlib.BoundLogger:
     """A logger for the module ``name``: ``log.info("fixed text", field=value)``."""
     logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
     return logger
+
+
+def configure_child() -> None:
+    """Sends this process's own records through its plain `logging`, unless `configure` was called.
+
+    For job processes, whose records livekit-agents carries to the worker, and for an app that runs under
+    another command: fields travel as ``extra``.
+    """
+    if not structlog.is_configured():
+        structlog.configure(
+            processors=[structlog.contextvars.merge_contextvars, structlog.stdlib.render_to_log_kwargs],
+            wrapper_class=structlog.stdlib.BoundLogger,
+            logger_factory=structlog.stdlib.LoggerFactory(),
+            cache_logger_on_first_use=False,
+        )
 
 
 def bind_call(*, call: str, room: str, job: str) -> None:

@@ -18,7 +18,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeVar
 
-import structlog
 from livekit import rtc
 from livekit.agents import Agent, AgentSession, CloseReason, get_job_context
 from livekit.agents.voice import SpeechHandle, io, room_io
@@ -38,9 +37,9 @@ from antiphon.agents import timeline as tl
 from antiphon.agents.endpointing import Endpointer
 from antiphon.agents.errors import ConfigError
 from antiphon.agents.interruption import InterruptionController, Judge
-from antiphon.agents.logs import bind_call, get_logger
+from antiphon.agents.logs import bind_call, configure_child, get_logger
 from antiphon.agents.media.call import RATE_HZ, MediaCall, VoiceDetector
-from antiphon.agents.media.detector import default_detector
+from antiphon.agents.media.detector import default_detector, warm_up
 from antiphon.agents.media.io import AudioInput, AudioOutput
 from antiphon.agents.media.room import RoomAudio
 from antiphon.agents.media.router import Samples
@@ -53,6 +52,7 @@ from antiphon.agents.transcript import PacedTranscript
 __all__ = ["VoiceSession"]
 
 log = get_logger(__name__)
+warm_up()  # at import, which a job process does before it gets its call
 _T = TypeVar("_T")
 
 # Arguments of AgentSession that would set up a second turn taking beside ours.
@@ -228,11 +228,11 @@ class VoiceSession(AgentSession[_T]):
         self._media.call(call.start)
 
     def _bind_log(self, room: rtc.Room) -> None:
+        configure_child()
         context = get_job_context(required=False)
         job = context.job.id if context is not None else ""
         name = context.job.room.name if context is not None else room.name
         bind_call(call=job or name, room=name, job=job)
-        self._media.call(structlog.contextvars.bind_contextvars)
 
     # What the media plane decided, on the application's loop.
 

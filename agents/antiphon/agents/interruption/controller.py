@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from antiphon.agents.endpointing import Endpointer, FixedSilence
 from antiphon.agents.errors import MisuseError
@@ -395,7 +395,7 @@ class InterruptionController:
         if self._strict:
             raise MisuseError(what, value=f"{self.state.name}, {trigger.name}")
 
-    _HANDLERS: dict[type[Any], Callable[..., None]] = {  # noqa: RUF012  # never changed
+    _HANDLERS: ClassVar[dict[type[Any], Callable[..., None]]] = {
         ev.VadFrame: _frame,
         ev.InputLost: _lost,
         ev.ReplyRequested: _requested,

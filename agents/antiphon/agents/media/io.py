@@ -210,10 +210,9 @@ class AudioOutput(io.AudioOutput):
         self._on_first_audio(name)
 
     def _finish(self, segment: _Segment, heard: int, *, interrupted: bool) -> None:
+        words = self._heard_text(heard) if interrupted else None
         segment.over = True
         self.on_playback_finished(
-            playback_position=heard / RATE_HZ,
-            interrupted=interrupted,
-            synchronized_transcript=self._heard_text(heard) if interrupted else None,
+            playback_position=heard / RATE_HZ, interrupted=interrupted, synchronized_transcript=words
         )
         self._on_over(interrupted)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import signal
 import sys
 
@@ -24,7 +25,7 @@ async def _main(args: argparse.Namespace) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     if args.with_parent:
-        loop.add_reader(sys.stdin.fileno(), lambda: stop.set() if not sys.stdin.buffer.read1(1024) else None)
+        loop.add_reader(0, lambda: None if os.read(0, 1024) else stop.set())
     options = {"port": args.port, "api_key": args.key, "session_limit_s": args.session_limit}
     if args.scripted:
         server: LocalRealtimeServer = ScriptedServer(

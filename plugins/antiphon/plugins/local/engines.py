@@ -7,7 +7,7 @@ The server knows only these; `ears.py`, `brain.py` and `voice.py` fill them, and
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -87,7 +87,7 @@ class BrainRequest:
 
 
 class Brain(Protocol):
-    def reply(self, request: BrainRequest) -> AsyncIterator[TextDelta | ToolRequest | NextMessage]:
+    def reply(self, request: BrainRequest) -> AsyncGenerator[TextDelta | ToolRequest | NextMessage, None]:
         """Streams one reply. Closing the iterator stops the work behind it.
 
         Raises:
@@ -97,7 +97,7 @@ class Brain(Protocol):
 
 
 class Voice(Protocol):
-    def speak(self, text: str, *, voice: str | None = None) -> AsyncIterator[Samples]:
+    def speak(self, text: str, *, voice: str | None = None) -> AsyncGenerator[Samples, None]:
         """Streams the text as speech, faster than real time, in pieces of at most 200 ms."""
         ...
 

@@ -354,7 +354,7 @@ class Session:
         else:
             await self._queue.put(lambda now: core.reply_done(name, now))
         finally:
-            await parts.aclose()  # type: ignore[attr-defined]
+            await parts.aclose()
             self._replies.pop(name, None)
 
 

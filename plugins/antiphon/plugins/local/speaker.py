@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -43,12 +43,12 @@ Reply = Words | Samples | ToolRequest | NextMessage
 Piece = str | ToolRequest | NextMessage
 
 
-async def pieces(brain: Brain, request: BrainRequest) -> AsyncIterator[Piece]:
+async def pieces(brain: Brain, request: BrainRequest) -> AsyncGenerator[Piece, None]:
     """The brain's reply, its text cut into speakable pieces with their spaces."""
     text = ""
     first = True
     # aclosing: a cancelled reply must stop the brain now, not when it is collected
-    async with aclosing(brain.reply(request)) as deltas:  # type: ignore[type-var]
+    async with aclosing(brain.reply(request)) as deltas:
         async for delta in deltas:
             if not isinstance(delta, TextDelta):
                 if text:
@@ -78,7 +78,7 @@ def _cut(text: str, first: bool) -> int | None:
 
 async def reply(
     brain: Brain, voice: Voice, request: BrainRequest, *, audio: bool, voice_name: str, speed: float
-) -> AsyncIterator[Reply]:
+) -> AsyncGenerator[Reply, None]:
     """One reply: words, the sound that says them, and tool calls, in order.
 
     Args:
@@ -99,7 +99,7 @@ async def reply(
             yield Words(part)
             if not audio:
                 continue
-            async with aclosing(voice.speak(part, voice=voice_name)) as sound:  # type: ignore[type-var]
+            async with aclosing(voice.speak(part, voice=voice_name)) as sound:
                 async for samples in sound:
                     yield samples
                     sent += len(samples) / RATE_HZ

@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -110,7 +110,9 @@ class _Script:
     unexpected: list[str] = field(default_factory=list)
     fault: Callable[[str], None] = field(default=lambda _: None)
 
-    async def reply(self, request: BrainRequest) -> AsyncIterator[TextDelta | ToolRequest | NextMessage]:
+    async def reply(
+        self, request: BrainRequest
+    ) -> AsyncGenerator[TextDelta | ToolRequest | NextMessage, None]:
         self.requests.append(request)
         if not self.steps:
             self.unexpected.append("a reply was asked for after the script's last")
@@ -140,7 +142,7 @@ class _Script:
             await asyncio.sleep(self.hear_s)
         return Heard(self.transcripts.popleft() if self.transcripts else "(speech)")
 
-    async def speak(self, text: str, *, voice: str | None = None) -> AsyncIterator[Samples]:
+    async def speak(self, text: str, *, voice: str | None = None) -> AsyncGenerator[Samples, None]:
         sound = self.audio.get(text)
         if sound is None:
             sound = self.audio.get(text.strip())

@@ -66,7 +66,9 @@ def realtime(
     heard = (
         None
         if transcription is None
-        else AudioTranscription(model=transcription, **({"language": language} if language else {}))
+        else AudioTranscription.model_validate(
+            {"model": transcription, **({"language": language} if language else {})}
+        )
     )
     settings: dict[str, Any] = {
         "turn_detection": None,

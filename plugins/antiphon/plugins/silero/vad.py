@@ -10,13 +10,16 @@ window before as context; state (2, 1, 128) float32.
 
 from __future__ import annotations
 
-import importlib.resources
+import importlib.util
 import threading
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
+
+from antiphon.agents.errors import ConfigError
 
 __all__ = ["RATE_HZ", "WINDOW_SAMPLES", "SileroVad", "load"]
 
@@ -29,19 +32,28 @@ _lock = threading.Lock()
 _session: Any = None
 
 
+def _model_path() -> Path:
+    """The model file of livekit-plugins-silero, found without importing the package: that registers a
+    plugin, which livekit-agents allows on the main thread only."""
+    spec = importlib.util.find_spec("livekit.plugins.silero")
+    if spec is None or spec.origin is None:
+        raise ConfigError("livekit-plugins-silero", "missing", "installed; reinstall antiphon")
+    return Path(spec.origin).parent / "resources" / "silero_vad.onnx"
+
+
 def load() -> Any:
     """The process's ONNX session, made at the first call (about 50 ms) and shared from then on."""
     global _session
     with _lock:
         if _session is None:
-            model = importlib.resources.files("livekit.plugins.silero.resources") / "silero_vad.onnx"
+            model = _model_path()
             options = onnxruntime.SessionOptions()
             options.intra_op_num_threads = 1  # more threads cost more than they bring at this size
             options.inter_op_num_threads = 1
             options.add_session_config_entry("session.intra_op.allow_spinning", "0")
             options.log_severity_level = 3
             _session = onnxruntime.InferenceSession(
-                model.read_bytes(), options, providers=["CPUExecutionProvider"]
+                str(model), options, providers=["CPUExecutionProvider"]
             )
         return _session
 

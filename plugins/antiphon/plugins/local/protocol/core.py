@@ -8,7 +8,7 @@ audio still with the ears is announced at once and started when they have heard 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from antiphon.plugins.local.engines import BrainRequest, Heard, Samples
 from antiphon.plugins.local.protocol.audio import decode
@@ -271,7 +271,7 @@ class Core:
             "invalid_value", "output_audio_buffer.clear is for WebRTC and SIP connections only.", "type"
         )
 
-    _HANDLERS: dict[str, Callable[[Core, Mapping[str, Any], float], None]] = {
+    _HANDLERS: ClassVar[dict[str, Callable[[Core, Mapping[str, Any], float], None]]] = {
         "session.update": _on_session_update,
         "input_audio_buffer.append": _on_append,
         "input_audio_buffer.commit": _on_commit,

@@ -1,0 +1,123 @@
+"""Starts a program that ends when its starter ends, even by ``kill -9``.
+
+``python -m antiphon.workers.guardian GRACE PROGRAM ARG...`` runs the program and waits on its own standard
+input, a pipe whose other end only the starter holds. The kernel closes that end whatever kills the
+starter; then the program gets SIGTERM, and SIGKILL ``GRACE`` seconds later. A death signal
+(``PR_SET_PDEATHSIG``) would go by the thread that forked, not the process, and exists on Linux only.
+
+`Guarded` is the starter's side.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from typing import IO
+
+__all__ = ["Guarded", "main"]
+
+
+class Guarded:
+    """A program that never outlives this process.
+
+    Args:
+        command: Program and arguments.
+        output: Where its standard output and error go; the starter's own when None.
+        stdout: Where its standard output goes instead, e.g. ``subprocess.PIPE``.
+        env: Its environment; this process's when None.
+        grace_s: How long it may take to end when asked, s.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        output: IO[bytes] | int | None = None,
+        stdout: IO[bytes] | int | None = None,
+        env: Mapping[str, str] | None = None,
+        grace_s: float = 3.0,
+    ) -> None:
+        self._grace_s = grace_s
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "antiphon.workers.guardian", str(grace_s), *command],
+            stdin=subprocess.PIPE,
+            stdout=output if stdout is None else stdout,
+            stderr=output,
+            env=None if env is None else dict(env),
+            start_new_session=True,  # Ctrl-C at a terminal goes to the starter alone
+        )
+
+    @property
+    def pid(self) -> int:
+        """Of the guardian, whose end is the program's."""
+        return self._process.pid
+
+    @property
+    def stdout(self) -> IO[bytes] | None:
+        """The program's standard output, if it was asked for as a pipe."""
+        return self._process.stdout
+
+    def poll(self) -> int | None:
+        """The exit code, or None while it runs."""
+        return self._process.poll()
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Waits for the end; returns the exit code."""
+        return self._process.wait(timeout)
+
+    def send_signal(self, number: int) -> None:
+        """Passes a signal on to the program."""
+        if self._process.poll() is None:
+            self._process.send_signal(number)
+
+    def stop(self) -> int:
+        """Ends the program, by force if it does not end by itself; returns the exit code."""
+        if self._process.stdin is not None and not self._process.stdin.closed:
+            self._process.stdin.close()
+        try:
+            code = self._process.wait(self._grace_s + 2.0)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            code = self._process.wait()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+        return code
+
+
+def main(grace_s: float, command: Sequence[str]) -> int:
+    """Runs the command until it ends or standard input does; returns its exit code."""
+    child = subprocess.Popen(list(command), stdin=subprocess.DEVNULL)
+    read_end, write_end = os.pipe()
+    os.set_blocking(write_end, False)
+    signal.set_wakeup_fd(write_end)
+
+    def forward(number: int, _: object) -> None:
+        if child.poll() is None:
+            child.send_signal(number)
+
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
+        signal.signal(number, forward)
+    signal.signal(signal.SIGCHLD, lambda *_: None)  # wakes the loop below
+    while child.poll() is None:
+        ready, _, _ = select.select([0, read_end], [], [], 1.0)
+        if read_end in ready:
+            os.read(read_end, 1024)
+        if 0 in ready and not os.read(0, 1024):
+            child.terminate()
+            deadline = time.monotonic() + grace_s
+            while child.poll() is None and time.monotonic() < deadline:
+                select.select([read_end], [], [], 0.05)
+            if child.poll() is None:
+                child.kill()
+            child.wait()
+    code = child.returncode
+    return code if code >= 0 else 128 - code
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(float(sys.argv[1]), sys.argv[2:]))
