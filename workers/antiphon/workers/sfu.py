@@ -1,16 +1,9 @@
-"""A LiveKit server for this machine: the one you have, or one that we find, build and run.
+"""A LiveKit server to work with: yours, or one on this machine's loopback.
 
-In this order: the server of LIVEKIT_URL, once it is seen to answer and to take the key; ``livekit-server``
-on PATH; one in the user's cache; one built there from source (`_sfu_binary`). One that we run listens on
-loopback alone (`_sfu_config`), has a random secret, is ready when it answers and takes its key, writes its
-log to a file, and is gone when this process is, even by kill -9 (`children`).
-
-    server = start_sfu()          # blocks: about 0.2 s, minutes when it must be built
-    ...
-    server.stop()
-
-    async with local_sfu() as server:
-        ...
+In this order: ``LIVEKIT_URL`` if it is set; ``livekit-server`` on PATH; one in the user's cache, by
+version; one built there with ``go install``. A server that we start is hermetic: every port on loopback,
+no STUN but itself, no telemetry, a key of its own, a log file; and it is gone when this process is,
+whatever ends it.
 """
 
 from __future__ import annotations
@@ -18,195 +11,225 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+import shutil
+import socket
 import tempfile
 import time
-from collections.abc import AsyncIterator, Mapping
+import urllib.error
+import urllib.request
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from antiphon.agents.errors import ConfigError, ServerUnavailable
-from antiphon.workers import _sfu_probe
-from antiphon.workers._sfu_binary import LIVEKIT_SERVER_VERSION, Progress, cache_dir, find, find_or_build
-from antiphon.workers._sfu_config import HOST, Ports, free_ports, render
-from antiphon.workers.children import Child
+from antiphon.workers import sfu_build
+from antiphon.workers.guardian import Guarded
 
-__all__ = ["LIVEKIT_SERVER_VERSION", "LocalSfu", "Progress", "find", "local_sfu", "start_sfu"]
+__all__ = ["LocalSfu", "find_server", "local_sfu", "start_sfu"]
 
-KEY = "antiphon"
-READY_TIMEOUT_S = 20.0  # s to the first answer; chosen: 0.2 s is usual, a cold disk takes seconds
-READY_POLL_S = 0.02  # s between two looks; chosen
-PORT_TRIES = 5  # times that free ports are chosen anew when another process took them first; chosen
-STOP_GRACE_S = 3.0  # s to SIGKILL; a local server has nothing to lose
-KEEP_LOGS = 20  # log files of earlier runs that stay; chosen
+Progress = Callable[[str], None]
+_READY_S = 15.0  # s; a cold start takes about 0.3
+_ATTEMPTS = 5  # a free port may be taken between finding and binding it
+
+_CONFIG = """\
+# Made for one run: everything on loopback, nothing said to the outside.
+port: {http}
+bind_addresses: ["127.0.0.1"]
+keys: {{{key}: "{secret}"}}
+rtc:
+  node_ip: 127.0.0.1
+  use_external_ip: false
+  udp_port: {udp}
+  tcp_port: 0
+  enable_loopback_candidate: true
+  interfaces: {{includes: [lo]}}
+  ips: {{includes: ["127.0.0.1/32"]}}
+  stun_servers: ["127.0.0.1:{stun}"]
+agents: {{target_load: 1.0}}
+room: {{auto_create: true, empty_timeout: 60, departure_timeout: 20}}
+logging: {{level: info, json: false}}
+"""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class LocalSfu:
-    """A LiveKit server that answers. ``stop()`` ends it if it is ours."""
+    """A server to use. ``stop`` ends it if it is ours."""
 
-    url: str  # ws://127.0.0.1:PORT, or LIVEKIT_URL
+    url: str
+    """``ws://`` or ``wss://``."""
     api_key: str
     api_secret: str = field(repr=False)
-    log_path: Path | None = None  # None for a server that is not ours
-    pid: int | None = None  # of livekit-server; None for a server that is not ours
-    _child: Child | None = field(default=None, repr=False)
+    log_path: Path | None = None
+    """Its log; None for a server that is not ours."""
+    found: str = ""
+    """Where it came from, for people."""
+    _process: Guarded | None = None
 
     @property
     def owned(self) -> bool:
         """Whether we started it."""
-        return self._child is not None
+        return self._process is not None
 
-    def environ(self) -> dict[str, str]:
-        """The variables by which LiveKit's own tools and libraries find it."""
+    @property
+    def pid(self) -> int | None:
+        """The process to watch, if it is ours."""
+        return self._process.pid if self._process else None
+
+    @property
+    def running(self) -> bool:
+        """Whether it is still there, as far as we can tell."""
+        return self._process is None or self._process.poll() is None
+
+    def stop(self) -> None:
+        """Ends a server that is ours."""
+        if self._process is not None:
+            self._process.stop()
+            if self.log_path is not None:
+                self.log_path.with_suffix(".yaml").unlink(missing_ok=True)
+
+    def environment(self) -> dict[str, str]:
+        """What an app needs to find it."""
         return {
             "LIVEKIT_URL": self.url,
             "LIVEKIT_API_KEY": self.api_key,
             "LIVEKIT_API_SECRET": self.api_secret,
         }
 
-    def alive(self) -> bool:
-        """Whether its process runs; true for a server that is not ours."""
-        return self._child is None or self._child.poll() is None
-
-    def stop(self) -> None:
-        """Ends it and waits for that. Nothing happens to a server that is not ours. May be repeated."""
-        if self._child is not None:
-            self._child.stop()
-
 
 def start_sfu(
     progress: Progress | None = None,
     *,
-    port: int | None = None,
+    port: int = 0,
     environ: Mapping[str, str] | None = None,
+    local_only: bool = False,
 ) -> LocalSfu:
-    """A server that answers; see the module for the order in which one is looked for. Blocks.
+    """Finds or starts a server; returns when it answers.
 
     Args:
-        progress: Told in one line what takes long; see `Progress`.
-        port: TCP port for a server of our own; LIVEKIT_URL is then ignored.
-        environ: Variables to look at; the process's own when not given.
+        progress: Told what takes long, a line at a time.
+        port: For a server of ours; 0 for a free one.
+        environ: Instead of the process's environment.
+        local_only: Start one here even if ``LIVEKIT_URL`` is set.
 
     Raises:
-        ServerUnavailable: None could be reached, found, built or started. The text says what to do.
-        ConfigError: ``port`` is taken, or no port.
+        ServerUnavailable: There is none to be had, or the one named does not answer.
+        ConfigError: ``port`` is taken, or the URL came without key and secret.
     """
     environ = os.environ if environ is None else environ
-    url = environ.get("LIVEKIT_URL", "").strip()
-    if url and port is None:
-        return _existing(url, environ)
-    tell = progress or _silent
-    binary = find_or_build(tell, environ)
-    tell(f"starting {binary}")
-    return _start(binary, port, environ)
-
-
-@asynccontextmanager
-async def local_sfu(progress: Progress | None = None, *, port: int | None = None) -> AsyncIterator[LocalSfu]:
-    """As `start_sfu`, without blocking the loop; stops the server at the end, cancelled or not."""
-    starting = asyncio.create_task(asyncio.to_thread(start_sfu, progress, port=port))
-    try:
-        server = await asyncio.shield(starting)
-    except asyncio.CancelledError:
-        starting.add_done_callback(_stop_late)  # its thread cannot be cancelled
-        raise
-    try:
-        yield server
-    finally:
-        await asyncio.shield(asyncio.to_thread(server.stop))
-
-
-def _stop_late(starting: asyncio.Task[LocalSfu]) -> None:
-    if not starting.cancelled() and starting.exception() is None:
-        starting.result().stop()
-
-
-def _silent(_: str) -> None:
-    pass
-
-
-def _existing(url: str, environ: Mapping[str, str]) -> LocalSfu:
-    key = environ.get("LIVEKIT_API_KEY", "").strip()
-    secret = environ.get("LIVEKIT_API_SECRET", "").strip()
-    if not key or not secret:
-        missing = "LIVEKIT_API_KEY" if not key else "LIVEKIT_API_SECRET"
-        raise ServerUnavailable(
-            f"LIVEKIT_URL is set but {missing} is not",
-            value=url,
-            hint=f"Set {missing}, or unset LIVEKIT_URL.",
-        )
-    _sfu_probe.check(url, key, secret)
-    return LocalSfu(url=url, api_key=key, api_secret=secret)
-
-
-def _start(binary: Path, port: int | None, environ: Mapping[str, str]) -> LocalSfu:
-    secret = secrets.token_urlsafe(32)
-    log_path = _new_log(cache_dir(environ) / "logs")
-    for _ in range(PORT_TRIES):
-        try:
-            ports = free_ports(port)
-        except (OSError, OverflowError) as error:
-            raise ConfigError("--port", port, f"a free TCP port; {port} is taken or not allowed") from error
-        child = _launch(binary, ports, secret, log_path, environ)
-        url = f"ws://{HOST}:{ports.http}"
-        try:
-            ready = _wait_ready(child, url, secret)
-        except BaseException:
-            child.stop()
-            raise
-        if ready:
-            return LocalSfu(url, KEY, secret, log_path, child.pid, child)
-        if "address already in use" not in _tail(log_path):
+    url = environ.get("LIVEKIT_URL")
+    if url and not local_only:
+        return _given(url, environ)
+    binary, found = find_server(progress, environ)
+    if port and not _is_free(port):
+        raise ConfigError("port", port, "a free port of 127.0.0.1; leave it out to have one picked")
+    for attempt in range(_ATTEMPTS):
+        server = _launch(binary, found, port)
+        if server is not None:
+            return server
+        if port:
             break
+        time.sleep(0.05 * attempt)
     raise ServerUnavailable(
-        "livekit-server does not start",
-        value=f"{binary}: {_last_line(log_path)}",
-        hint=f"Its log: {log_path}.",
+        "the LiveKit server did not start", value=_last_log, hint="Its log says why; free ports may be short."
     )
 
 
-def _launch(binary: Path, ports: Ports, secret: str, log_path: Path, environ: Mapping[str, str]) -> Child:
-    # No LIVEKIT_* of the user's may change the configuration, which goes in by a variable: the secret is
-    # never in a file, nor in the arguments that every user of the machine can list.
-    env = {name: value for name, value in environ.items() if not name.startswith("LIVEKIT_")}
-    env["LIVEKIT_CONFIG"] = render(ports, KEY, secret)
-    with log_path.open("ab") as log:
-        return Child([str(binary)], env=env, output=log, grace_s=STOP_GRACE_S)
+@asynccontextmanager
+async def local_sfu(progress: Progress | None = None, *, port: int = 0) -> AsyncIterator[LocalSfu]:
+    """`start_sfu`, and the end of it, without blocking the loop."""
+    server = await asyncio.to_thread(start_sfu, progress, port=port)
+    try:
+        yield server
+    finally:
+        await asyncio.to_thread(server.stop)
 
 
-def _wait_ready(child: Child, url: str, secret: str) -> bool:
-    """Waits until the server takes our key: another one on the same port would refuse it."""
-    deadline = time.monotonic() + READY_TIMEOUT_S
-    while child.poll() is None and time.monotonic() < deadline:
-        if _sfu_probe.answers(url, timeout_s=1.0):
-            try:
-                return _sfu_probe.check(url, KEY, secret)
-            except ServerUnavailable:
-                pass  # answers, but is not ready or not ours
-        time.sleep(READY_POLL_S)
-    child.stop()
-    return False
+def find_server(
+    progress: Progress | None = None, environ: Mapping[str, str] | None = None
+) -> tuple[Path, str]:
+    """The server's binary and where it came from, building it if need be.
+
+    Raises:
+        ServerUnavailable: With the three ways to get one.
+    """
+    environ = os.environ if environ is None else environ
+    on_path = shutil.which("livekit-server", path=environ.get("PATH"))
+    if on_path:
+        return Path(on_path), "on PATH"
+    cached = sfu_build.cached_binary(environ)
+    if os.access(cached, os.X_OK):
+        return cached, f"built {sfu_build.VERSION}"
+    return sfu_build.build(progress or (lambda _: None), environ), f"built {sfu_build.VERSION}"
 
 
-def _new_log(folder: Path) -> Path:
-    """An empty log file in ``folder``, for the owner's eyes; the oldest ones go."""
-    folder.mkdir(parents=True, exist_ok=True)
-    old = sorted(folder.glob("livekit-server-*.log"), key=lambda path: path.name)
-    for path in old[: max(0, len(old) - KEEP_LOGS + 1)]:
-        path.unlink(missing_ok=True)
-    stamp = time.strftime("%Y%m%d-%H%M%S")
-    handle, name = tempfile.mkstemp(prefix=f"livekit-server-{stamp}-", suffix=".log", dir=folder)
-    os.close(handle)
-    return Path(name)
+def _given(url: str, environ: Mapping[str, str]) -> LocalSfu:
+    key, secret = environ.get("LIVEKIT_API_KEY", ""), environ.get("LIVEKIT_API_SECRET", "")
+    if not key or not secret:
+        missing = "LIVEKIT_API_KEY" if not key else "LIVEKIT_API_SECRET"
+        raise ConfigError(missing, "", f"the value that belongs to LIVEKIT_URL ({url})")
+    if not url.startswith(("ws://", "wss://", "http://", "https://")):
+        raise ConfigError("LIVEKIT_URL", url, "an address that begins with ws:// or wss://")
+    if not _answers(url, 5.0):
+        raise ServerUnavailable(
+            "the LiveKit server does not answer",
+            value=url,
+            hint="Start it or correct LIVEKIT_URL; without LIVEKIT_URL a local one is started.",
+        )
+    return LocalSfu(url=url, api_key=key, api_secret=secret, found="LIVEKIT_URL")
 
 
-def _tail(path: Path) -> str:
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - 4096))
-        return file.read().decode(errors="replace")
+_last_log = ""
 
 
-def _last_line(path: Path) -> str:
-    lines = [line for line in _tail(path).splitlines() if line.strip()]
-    return lines[-1][:300] if lines else "it says nothing"
+def _launch(binary: Path, found: str, port: int) -> LocalSfu | None:
+    """Starts the binary; None if it ended at once, as it does when a port is taken."""
+    global _last_log
+    folder = Path(tempfile.mkdtemp(prefix="antiphon-sfu-"))
+    log_path = folder / "livekit-server.log"
+    _last_log = str(log_path)
+    key, secret = "dev" + secrets.token_hex(4), secrets.token_urlsafe(32)
+    http, udp, stun = port or _free_port(), _free_port(socket.SOCK_DGRAM), _free_port(socket.SOCK_DGRAM)
+    config = log_path.with_suffix(".yaml")
+    config.touch(mode=0o600)
+    config.write_text(_CONFIG.format(http=http, udp=udp, stun=stun, key=key, secret=secret))
+    with log_path.open("wb") as log:
+        process = Guarded([str(binary), "--config", str(config)], output=log, grace_s=0.2)
+    url = f"ws://127.0.0.1:{http}"
+    deadline = time.monotonic() + _READY_S
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            return None
+        if _answers(url, 0.5):
+            return LocalSfu(url, key, secret, log_path, found, process)
+        time.sleep(0.02)
+    process.stop()
+    return None
+
+
+def _answers(url: str, timeout: float) -> bool:
+    http = "http" + url.removeprefix("ws").removeprefix("http")
+    try:
+        with urllib.request.urlopen(http, timeout=timeout):
+            return True
+    except urllib.error.HTTPError as error:
+        error.close()
+        return True
+    except (OSError, ValueError):
+        return False
+
+
+def _free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind(("127.0.0.1", 0))
+        number: int = probe.getsockname()[1]
+        return number
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True

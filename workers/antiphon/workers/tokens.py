@@ -1,56 +1,63 @@
-"""Tokens that let someone into a room, and may bring an agent along.
-
-A dispatch in a token is carried out when the room is made by it, and ignored when the room exists already
-(livekit-server 1.13.5); `livekit.api.AgentDispatchService` serves the second case.
-"""
+"""Access tokens for people and agents who join rooms."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+import datetime
+from collections.abc import Mapping
 
 from livekit import api
-from livekit.protocol.room import RoomConfiguration
 
-__all__ = ["token"]
-
-TTL_S = 6 * 3600.0  # s; chosen: a working day's trial; a token is checked at joining only
+__all__ = ["make_token"]
 
 
-def token(
-    room: str,
-    identity: str,
+def make_token(
     *,
     api_key: str,
     api_secret: str,
-    name: str | None = None,
+    room: str,
+    identity: str,
+    name: str = "",
     agent: str | None = None,
-    agent_metadata: str = "",
-    ttl_s: float = TTL_S,
+    metadata: str = "",
+    attributes: Mapping[str, str] | None = None,
+    ttl_s: float = 6 * 3600,
+    kind: str = "standard",
 ) -> str:
-    """A token for ``identity`` to join ``room``, speak, listen and send data there.
+    """A token to join a room, speak, listen and exchange data.
 
     Args:
-        room: The room's name; it is made at joining where the server allows that.
-        identity: Who joins. A second participant of one identity puts out the first.
         api_key: The server's key.
-        api_secret: Its secret.
-        name: What others see; the identity when not given.
-        agent: Name of an agent to dispatch into a new room: ``""`` is a name too, that of a worker
-            registered without one. ``None`` dispatches nothing by name.
-        agent_metadata: Handed to that agent's job.
-        ttl_s: Seconds in which the token may be used to join.
+        api_secret: The server's secret.
+        room: Name of the room.
+        identity: Who joins; unique in the room.
+        name: For people.
+        agent: An agent's name to dispatch into the room when it is created ("" for the unnamed one);
+            None for none. A room that exists already ignores it.
+        metadata: Passed to that agent's job.
+        attributes: Of the participant.
+        ttl_s: How long the token may be used to join, s.
+        kind: ``standard`` or ``agent``.
     """
     grants = api.VideoGrants(
-        room_join=True, room=room, can_publish=True, can_subscribe=True, can_publish_data=True
+        room_join=True,
+        room=room,
+        can_publish=True,
+        can_subscribe=True,
+        can_publish_data=True,
+        can_update_own_metadata=True,
+        agent=kind == "agent",
     )
-    access = (
+    token = (
         api.AccessToken(api_key, api_secret)
         .with_identity(identity)
         .with_name(name or identity)
-        .with_ttl(timedelta(seconds=ttl_s))
+        .with_kind(kind)  # type: ignore[arg-type]
+        .with_ttl(datetime.timedelta(seconds=ttl_s))
         .with_grants(grants)
     )
+    if attributes:
+        token = token.with_attributes(dict(attributes))
     if agent is not None:
-        dispatch = api.RoomAgentDispatch(agent_name=agent, metadata=agent_metadata)
-        access = access.with_room_config(RoomConfiguration(agents=[dispatch]))
-    return access.to_jwt()
+        dispatch = api.RoomAgentDispatch(agent_name=agent, metadata=metadata)
+        token = token.with_room_config(api.RoomConfiguration(agents=[dispatch]))
+    return token.to_jwt()
