@@ -52,9 +52,7 @@ def load() -> Any:
             options.inter_op_num_threads = 1
             options.add_session_config_entry("session.intra_op.allow_spinning", "0")
             options.log_severity_level = 3
-            _session = onnxruntime.InferenceSession(
-                str(model), options, providers=["CPUExecutionProvider"]
-            )
+            _session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
         return _session
 
 

@@ -1,0 +1,239 @@
+"""The built-in demonstration brain: a few topics, some memory, and the session's tools.
+
+It is no language model and says so when asked. It reads the conversation's items, as the protocol has
+them, and answers the last thing said; what it remembers (a name, an open question about a tool) it finds
+in those items again, so it keeps no state between replies. The same conversation gives the same reply.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from typing import Any
+
+from antiphon.plugins.local import brain_tools as tools
+from antiphon.plugins.local.brain_topics import TOPICS, small_sum
+from antiphon.plugins.local.engines import BrainRequest, NextMessage, TextDelta, ToolRequest
+
+__all__ = ["BuiltinBrain"]
+
+_SAY = re.compile(r"(?:say|repeat|reply with|answer with)(?: exactly)?[:,]?\s*[\"'“](.+?)[\"'”]", re.I | re.S)
+_NAME = re.compile(r"\b(?:my name is|my name's|i am called|call me)\s+([A-Za-z][\w'-]+)", re.I)
+_ASKED = re.compile(r"(?:Which|What|How many|Under|On which|At what|Could you tell me).*\?$")
+_FOLLOW = re.compile(r"^(?:and|what about|how about|and what about)\b\s*(?:for|on|in)?\s*(.*)$", re.I)
+
+
+class BuiltinBrain:
+    """Answers from the conversation alone.
+
+    Args:
+        clock: Local time, for questions about it.
+    """
+
+    def __init__(self, clock: Callable[[], time.struct_time] = time.localtime) -> None:
+        self._clock = clock
+
+    async def reply(
+        self, request: BrainRequest
+    ) -> AsyncGenerator[TextDelta | ToolRequest | NextMessage, None]:
+        """One reply: a tool call, or some sentences, a word at a time."""
+        for part in self.think(request):
+            if isinstance(part, ToolRequest):
+                yield part
+                continue
+            for word in re.findall(r"\S+\s*", part):
+                yield TextDelta(word)
+
+    def think(self, request: BrainRequest) -> list[str | ToolRequest]:
+        """The whole reply at once."""
+        items = list(request.items)
+        last = items[-1] if items else {}
+        if last.get("type") == "function_call_output":
+            return [_report(items)]
+        wanted = _SAY.search(_extra(request))
+        said = _said(items)
+        if wanted and not _unanswered(items):
+            return [wanted.group(1)]
+        if not said or not _unanswered(items):
+            return [_greeting(request)]
+        call = self._tool(request, items, said)
+        if call is not None:
+            return [call]
+        return [self._talk(said, items, bool(request.tools))]
+
+    def _tool(self, request: BrainRequest, items: Sequence[Mapping[str, Any]], said: str) -> Any:
+        """A tool call, a question for what it lacks, or None."""
+        choice = request.tool_choice
+        if choice == "none" or not request.tools:
+            return None
+        usable = [tool for tool in request.tools if tool.get("type") == "function"]
+        if isinstance(choice, Mapping):
+            usable = [tool for tool in usable if tool.get("name") == choice.get("name")]
+        tool = tools.choose(said, usable)
+        spoken = said
+        if tool is None:
+            spoken, tool = self._open_question(items, usable, said)
+        if tool is None and (choice == "required" or isinstance(choice, Mapping)) and usable:
+            tool = usable[0]
+        if tool is None:
+            return None
+        found = tools.arguments(spoken, tool)
+        lacking = tools.missing(tool, found)
+        if lacking and choice == "auto":
+            return tools.question(tool, lacking[0])
+        for name in lacking:  # a call is demanded: empty rather than invented
+            spec = ((tool.get("parameters") or {}).get("properties") or {}).get(name) or {}
+            found[name] = {"integer": 0, "number": 0, "boolean": False}.get(str(spec.get("type")), "")
+        return ToolRequest(str(tool["name"]), json.dumps(found))
+
+    def _open_question(
+        self, items: Sequence[Mapping[str, Any]], usable: Sequence[Mapping[str, Any]], said: str
+    ) -> tuple[str, Mapping[str, Any] | None]:
+        """What was said before and now, and the tool it is about: an answer to our question, or "and …?"."""
+        turns = _turns(items)
+        follow = _FOLLOW.match(said.strip())
+        answering = len(turns) >= 2 and turns[-2][0] == "assistant" and _ASKED.search(turns[-2][1])
+        if not (answering or follow):
+            return said, None
+        before: list[str] = []
+        for role, text in reversed(turns[:-1]):
+            if role == "assistant":
+                if answering and not _ASKED.search(text):
+                    break
+                continue
+            before.insert(0, text)
+            tool = tools.choose(" ".join(before), usable)
+            if tool is not None:
+                # What is said now comes first: it is newer.
+                return f"{_framed(said, answering, turns)}. {' '.join(before)}", tool
+        return said, None
+
+    def _talk(self, said: str, items: Sequence[Mapping[str, Any]], has_tools: bool) -> str:
+        turns = _turns(items)
+        before = [text for role, text in turns[:-1] if role == "assistant"]
+        name = _remembered(items)
+        if re.search(r"\b(repeat|say that again|what did you (?:just )?say|pardon)\b", said, re.I) and before:
+            return f"I said: {before[-1]}"
+        if found := _NAME.search(said):
+            return f"Nice to meet you, {found.group(1).title()}. What can I do for you?"
+        if re.search(r"\b(what(?:'s| is) my name|who am i|remember my name)\b", said, re.I):
+            return f"You told me your name is {name}." if name else "You have not told me your name yet."
+        if (result := small_sum(said)) is not None:
+            return result
+        now = self._clock()
+        if re.search(r"\bwhat(?:'s| is)? (?:the )?time\b|\btime is it\b", said, re.I):
+            return f"By my clock it is {time.strftime('%H:%M', now)}."
+        if re.search(r"\bwhat(?:'s| is)? (?:the )?(?:date|day)\b|\bday is it\b", said, re.I):
+            return f"Today is {time.strftime('%A, %B', now)} {now.tm_mday}."
+        for pattern, answers in TOPICS:
+            if pattern.search(said):
+                used = sum(text in answers for text in before)
+                return answers[used % len(answers)]
+        short = said.strip().rstrip(".?!")
+        if len(short) > 80:
+            short = short[:80].rsplit(" ", 1)[0]
+        return (
+            f"I heard: {short}. I am only a small demonstration brain, so I cannot say much about that. "
+            "Ask me for a story, a joke, the time or a sum."
+        )
+
+
+def _extra(request: BrainRequest) -> str:
+    """What the instructions ask for last; livekit-agents adds a reply's own at the end."""
+    system = [_text(item) for item in request.items if item.get("role") == "system"]
+    return "\n".join([*system, request.instructions])[-2000:]
+
+
+def _greeting(request: BrainRequest) -> str:
+    asked = _extra(request).lower()
+    if "offer" in asked or "help" in asked or "greet" in asked or not asked.strip():
+        return "Hello! This is the demonstration agent speaking. How can I help you?"
+    return "Hello! How can I help you?"
+
+
+def _text(item: Mapping[str, Any]) -> str:
+    parts = item.get("content") or []
+    return " ".join(str(part.get("text") or part.get("transcript") or "") for part in parts).strip()
+
+
+def _turns(items: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """(role, words) of the messages, oldest first; those without words left out."""
+    made: list[tuple[str, str]] = []
+    for item in items:
+        role = str(item.get("role"))
+        text = _text(item) if item.get("type") == "message" else ""
+        if not text or role == "system":
+            continue
+        if made and made[-1][0] == role == "user":
+            made[-1] = (role, f"{made[-1][1]} {text}")  # two turns in a row are one thought
+        else:
+            made.append((role, text))
+    return made
+
+
+def _said(items: Sequence[Mapping[str, Any]]) -> str:
+    return next((text for role, text in reversed(_turns(items)) if role == "user"), "")
+
+
+def _unanswered(items: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the person had the last word."""
+    turns = _turns(items)
+    return bool(turns) and turns[-1][0] == "user"
+
+
+def _remembered(items: Sequence[Mapping[str, Any]]) -> str | None:
+    for role, text in reversed(_turns(items)):
+        if role == "user" and (found := _NAME.search(text)):
+            return found.group(1).title()
+    return None
+
+
+def _framed(said: str, answering: Any, turns: Sequence[tuple[str, str]]) -> str:
+    """An answer in one word, with the preposition that its question implies."""
+    asked = turns[-2][1] if answering else ""
+    bare = said.strip().rstrip(".?!")
+    if "name" in asked and len(bare.split()) <= 2:
+        return f"my name is {bare.title()}"
+    if "time" in asked and not re.match(r"(?i)at\b", bare):
+        return f"at {bare}"
+    return bare
+
+
+def _report(items: Sequence[Mapping[str, Any]]) -> str:
+    """A tool's result in a sentence."""
+    outputs: list[str] = []
+    for item in reversed(items):
+        if item.get("type") != "function_call_output":
+            break
+        outputs.insert(0, _speakable(str(item.get("output", ""))))
+    return " ".join(outputs) or "That is done."
+
+
+def _speakable(output: str) -> str:
+    try:
+        value = json.loads(output)
+    except ValueError:
+        value = output
+    if isinstance(value, Mapping):
+        said = ", ".join(f"{str(k).replace('_', ' ')} {_inline(v)}" for k, v in value.items())
+        text = f"Here is what I found: {said}"
+    elif isinstance(value, list):
+        text = (
+            f"Here is what I found: {', '.join(_inline(v) for v in value)}" if value else "I found nothing."
+        )
+    else:
+        text = str(value).strip()
+        text = text[:1].upper() + text[1:]
+    if not text:
+        return "That is done."
+    return text if text[-1] in ".?!" else f"{text}."
+
+
+def _inline(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        return " and ".join(f"{k} {_inline(v)}" for k, v in value.items())
+    return str(value)

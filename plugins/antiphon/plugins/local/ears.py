@@ -1,0 +1,139 @@
+"""The local model's ears: Whisper over a mel window no longer than it need be.
+
+Whisper is trained on 30 s and given 30 s by its usual runners: 700 ms of one core for the tiny model.
+A window of 6 to 8 s takes a tenth of that and reads short turns as well (measured over shared clips);
+below that the model begins to repeat itself, so the window has a floor and the tokens a cap. One model
+and one small pool of threads a process; CTranslate2 releases the GIL.
+
+Model: Whisper tiny.en (Radford et al. 2022, arXiv 2212.04356; MIT) in CTranslate2's form, int8.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from antiphon.agents.errors import ModelUnavailable
+from antiphon.agents.logs import get_logger
+from antiphon.plugins.local.engines import RATE_HZ, Heard, Samples
+from antiphon.plugins.local.resample import resample
+from antiphon.plugins.local.weights import INSTALL_HINT, find_whisper
+
+__all__ = ["WhisperEars"]
+
+log = get_logger(__name__)
+
+_RATE = 16_000
+_FRAMES_A_SECOND = 100
+_WINDOWS = (800, 1600, 3000)  # mel frames: 8, 16 and 30 s
+_PIECE_S = 29.0
+_TOKENS_A_SECOND = 7.0  # chosen: fast speech is about 5 words a second, 1.3 tokens a word
+_LEAST_TOKENS = 12
+# Together these say "no speech": on coughs, keys and horns the model invents words with a high
+# no-speech probability and a low mean log-probability (measured over shared/audio/turns).
+_NO_SPEECH = 0.6
+_UNSURE = -1.0
+
+
+class WhisperEars:
+    """Transcribes turns.
+
+    Args:
+        folder: A Whisper model for CTranslate2; the packaged one when not given.
+        threads: Turns heard at the same time.
+
+    Raises:
+        ConfigError: There is no such model, or none is installed.
+    """
+
+    def __init__(self, folder: str | Path | None = None, *, threads: int = 1) -> None:
+        self.weights = find_whisper(folder)
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="antiphon-ears")
+        self._threads = threads
+        self._loaded: tuple[Any, Any, Any] | None = None
+
+    async def hear(self, audio: Samples, *, language: str | None = None) -> Heard:
+        """Transcribes int16 mono at 24 kHz, shape (n,). Cancelling leaves the pool to finish alone.
+
+        Raises:
+            ModelUnavailable: The model cannot be run.
+        """
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, self.transcribe, audio)
+
+    def transcribe(self, audio: Samples) -> Heard:
+        """As `hear`, on this thread."""
+        sound = resample(audio.astype(np.float32) / 32768.0, RATE_HZ, _RATE)
+        piece = round(_PIECE_S * _RATE)
+        heard = [self._piece(sound[start : start + piece]) for start in range(0, len(sound), piece)]
+        if not heard:
+            return Heard("", no_speech=1.0, mean_logprob=0.0)
+        text = " ".join(part.text for part in heard if part.text)
+        return Heard(text, min(part.no_speech for part in heard), min(part.mean_logprob for part in heard))
+
+    async def warm_up(self) -> None:
+        """Loads the model and runs it once: 0.4 s that the first turn need not wait for."""
+        await self.hear(np.zeros(RATE_HZ // 2, dtype=np.int16))
+
+    def close(self) -> None:
+        """Ends the pool."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _load(self) -> tuple[Any, Any, Any]:
+        if self._loaded is None:
+            try:
+                import ctranslate2
+                from faster_whisper.feature_extractor import FeatureExtractor
+                from tokenizers import Tokenizer
+            except ImportError as error:
+                raise ModelUnavailable(
+                    "the local model's ears are not installed", value=error.name, hint=f"{INSTALL_HINT}."
+                ) from error
+            path = self.weights.path
+            model = ctranslate2.models.Whisper(
+                str(path), device="cpu", compute_type="int8", intra_threads=1, inter_threads=self._threads
+            )
+            tokenizer = Tokenizer.from_file(str(path / "tokenizer.json"))
+            self._loaded = (model, tokenizer, FeatureExtractor())
+        return self._loaded
+
+    def _piece(self, sound: np.ndarray) -> Heard:
+        import ctranslate2
+
+        model, tokenizer, extract = self._load()
+        seconds = len(sound) / _RATE
+        frames = next((w for w in _WINDOWS if w >= (seconds + 0.5) * _FRAMES_A_SECOND), _WINDOWS[-1])
+        padded = np.zeros(frames * _RATE // _FRAMES_A_SECOND, dtype=np.float32)
+        count = min(len(sound), len(padded))
+        padded[:count] = sound[:count]
+        mel = extract(padded, padding=0)[:, :frames]
+        if mel.shape[1] < frames:
+            mel = np.pad(mel, ((0, 0), (0, frames - mel.shape[1])))
+        features = ctranslate2.StorageView.from_array(np.ascontiguousarray(mel[None], dtype=np.float32))
+        prompt = [tokenizer.token_to_id("<|startoftranscript|>")]
+        if model.is_multilingual:
+            prompt += [tokenizer.token_to_id("<|en|>"), tokenizer.token_to_id("<|transcribe|>")]
+        prompt.append(tokenizer.token_to_id("<|notimestamps|>"))
+        limit = len(prompt) + _LEAST_TOKENS + int(_TOKENS_A_SECOND * seconds)
+        (result,) = model.generate(
+            features,
+            [prompt],
+            beam_size=1,
+            max_length=limit,
+            return_scores=True,
+            return_no_speech_prob=True,
+            suppress_blank=True,
+            repetition_penalty=1.1,
+            no_repeat_ngram_size=4,
+        )
+        tokens = result.sequences_ids[0]
+        text = tokenizer.decode([t for t in tokens if t < prompt[0]]).strip()
+        mean = float(result.scores[0])  # over the tokens already: CTranslate2's length penalty is 1
+        no_speech = float(result.no_speech_prob)
+        if no_speech > _NO_SPEECH and mean < _UNSURE:
+            text = ""
+        return Heard(text, no_speech, mean)
