@@ -1,11 +1,16 @@
 """Starts a program that ends when its starter ends, even by ``kill -9``.
 
-``python -m antiphon.workers.guardian GRACE PROGRAM ARG...`` runs the program and waits on its own standard
-input, a pipe whose other end only the starter holds. The kernel closes that end whatever kills the
-starter; then the program gets SIGTERM, and SIGKILL ``GRACE`` seconds later. A death signal
-(``PR_SET_PDEATHSIG``) would go by the thread that forked, not the process, and exists on Linux only.
+``python -I -S guardian.py GRACE PROGRAM ARG...`` runs the program and waits on its own standard input, a
+pipe whose other end only the starter holds. The kernel closes that end whatever kills the starter; then
+the program gets SIGTERM twice (the first drains, the second stops now, in livekit-server as in our
+workers), and SIGKILL ``GRACE`` seconds after the first. A process forked from the starter may hold the
+pipe open, so the guardian also looks once a second whether its parent is still the same. What the program
+leaves in its process group is killed after it.
 
-`Guarded` is the starter's side.
+A death signal (``PR_SET_PDEATHSIG``) in place of the guardian would go by the thread that forked, not the
+process, and exists on Linux only. The guardian has one thread: there it covers the guardian's own end.
+
+`Guarded` is the starter's side. This file imports nothing of ours: it runs without site-packages.
 """
 
 from __future__ import annotations
@@ -20,6 +25,10 @@ from collections.abc import Mapping, Sequence
 from typing import IO
 
 __all__ = ["Guarded", "main"]
+
+_LOOK_S = 1.0  # s between two looks at who the parent is
+_SECOND_TERM_S = 0.3  # s between the two SIGTERM
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 class Guarded:
@@ -44,7 +53,7 @@ class Guarded:
     ) -> None:
         self._grace_s = grace_s
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "antiphon.workers.guardian", str(grace_s), *command],
+            [sys.executable, "-I", "-S", __file__, str(grace_s), *command],
             stdin=subprocess.PIPE,
             stdout=output if stdout is None else stdout,
             stderr=output,
@@ -90,11 +99,22 @@ class Guarded:
 
 
 def main(grace_s: float, command: Sequence[str]) -> int:
-    """Runs the command until it ends or standard input does; returns its exit code."""
-    child = subprocess.Popen(list(command), stdin=subprocess.DEVNULL)
+    """Runs the command until it ends or standard input does; returns its exit code, 127 if it cannot run."""
+    starter = os.getppid()
+    guardian = os.getpid()
+    try:
+        child = subprocess.Popen(
+            list(command),
+            stdin=subprocess.DEVNULL,
+            process_group=0,
+            preexec_fn=lambda: _die_with(guardian),  # safe: there is one thread
+        )
+    except OSError as error:
+        print(f"{command[0]}: {error.strerror}", file=sys.stderr)
+        return 127
     read_end, write_end = os.pipe()
     os.set_blocking(write_end, False)
-    signal.set_wakeup_fd(write_end)
+    signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
 
     def forward(number: int, _: object) -> None:
         if child.poll() is None:
@@ -104,19 +124,41 @@ def main(grace_s: float, command: Sequence[str]) -> int:
         signal.signal(number, forward)
     signal.signal(signal.SIGCHLD, lambda *_: None)  # wakes the loop below
     while child.poll() is None:
-        ready, _, _ = select.select([0, read_end], [], [], 1.0)
+        ready, _, _ = select.select([0, read_end], [], [], _LOOK_S)
         if read_end in ready:
             os.read(read_end, 1024)
-        if 0 in ready and not os.read(0, 1024):
-            child.terminate()
-            deadline = time.monotonic() + grace_s
-            while child.poll() is None and time.monotonic() < deadline:
-                select.select([read_end], [], [], 0.05)
-            if child.poll() is None:
-                child.kill()
-            child.wait()
+        if (0 in ready and not os.read(0, 1024)) or os.getppid() != starter:
+            _end(child, grace_s)
+    try:
+        os.killpg(child.pid, signal.SIGKILL)  # what it left behind
+    except (ProcessLookupError, PermissionError):
+        pass
     code = child.returncode
     return code if code >= 0 else 128 - code
+
+
+def _end(child: subprocess.Popen[bytes], grace_s: float) -> None:
+    began = time.monotonic()
+    child.terminate()
+    again = False
+    while child.poll() is None and (spent := time.monotonic() - began) < grace_s:
+        if spent >= _SECOND_TERM_S and not again:
+            again = True
+            child.terminate()
+        time.sleep(0.01)
+    if child.poll() is None:
+        child.kill()
+    child.wait()
+
+
+def _die_with(guardian: int) -> None:
+    """In the child, before exec: ends with the guardian, where the system offers that."""
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+        if os.getppid() != guardian:  # it ended before the call
+            os._exit(127)
 
 
 if __name__ == "__main__":
