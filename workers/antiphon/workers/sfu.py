@@ -15,15 +15,13 @@ import shutil
 import socket
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from antiphon.agents.errors import ConfigError, ServerUnavailable
-from antiphon.workers import sfu_build
+from antiphon.agents.errors import ConfigError, RoomError, ServerUnavailable
+from antiphon.workers import probe, sfu_build
 from antiphon.workers.guardian import Guarded
 
 __all__ = ["LocalSfu", "find_server", "local_sfu", "start_sfu"]
@@ -114,6 +112,7 @@ def start_sfu(
 
     Raises:
         ServerUnavailable: There is none to be had, or the one named does not answer.
+        RoomError: The one named refuses the key.
         ConfigError: ``port`` is taken, or the URL came without key and secret.
     """
     environ = os.environ if environ is None else environ
@@ -123,26 +122,37 @@ def start_sfu(
     binary, found = find_server(progress, environ)
     if port and not _is_free(port):
         raise ConfigError("port", port, "a free port of 127.0.0.1; leave it out to have one picked")
-    for attempt in range(_ATTEMPTS):
-        server = _launch(binary, found, port)
-        if server is not None:
-            return server
-        if port:
+    said = ""
+    for _ in range(_ATTEMPTS):
+        started = _launch(binary, found, port)
+        if isinstance(started, LocalSfu):
+            return started
+        said = _last_line(started)
+        if port or "address already in use" not in said:
             break
-        time.sleep(0.05 * attempt)
     raise ServerUnavailable(
-        "the LiveKit server did not start", value=_last_log, hint="Its log says why; free ports may be short."
+        "the LiveKit server did not start", value=f"{binary}: {said}", hint=f"Its log: {started}."
     )
 
 
 @asynccontextmanager
 async def local_sfu(progress: Progress | None = None, *, port: int = 0) -> AsyncIterator[LocalSfu]:
     """`start_sfu`, and the end of it, without blocking the loop."""
-    server = await asyncio.to_thread(start_sfu, progress, port=port)
+    starting = asyncio.create_task(asyncio.to_thread(start_sfu, progress, port=port))
+    try:
+        server = await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        starting.add_done_callback(_stop_late)  # its thread cannot be cancelled
+        raise
     try:
         yield server
     finally:
-        await asyncio.to_thread(server.stop)
+        await asyncio.shield(asyncio.to_thread(server.stop))
+
+
+def _stop_late(starting: asyncio.Task[LocalSfu]) -> None:
+    if not starting.cancelled() and starting.exception() is None:
+        starting.result().stop()
 
 
 def find_server(
@@ -168,26 +178,14 @@ def _given(url: str, environ: Mapping[str, str]) -> LocalSfu:
     if not key or not secret:
         missing = "LIVEKIT_API_KEY" if not key else "LIVEKIT_API_SECRET"
         raise ConfigError(missing, "", f"the value that belongs to LIVEKIT_URL ({url})")
-    if not url.startswith(("ws://", "wss://", "http://", "https://")):
-        raise ConfigError("LIVEKIT_URL", url, "an address that begins with ws:// or wss://")
-    if not _answers(url, 5.0):
-        raise ServerUnavailable(
-            "the LiveKit server does not answer",
-            value=url,
-            hint="Start it or correct LIVEKIT_URL; without LIVEKIT_URL a local one is started.",
-        )
+    probe.check(url, key, secret)
     return LocalSfu(url=url, api_key=key, api_secret=secret, found="LIVEKIT_URL")
 
 
-_last_log = ""
-
-
-def _launch(binary: Path, found: str, port: int) -> LocalSfu | None:
-    """Starts the binary; None if it ended at once, as it does when a port is taken."""
-    global _last_log
+def _launch(binary: Path, found: str, port: int) -> LocalSfu | Path:
+    """Starts the binary; its log if it ended at once, as it does when a port is taken."""
     folder = Path(tempfile.mkdtemp(prefix="antiphon-sfu-"))
     log_path = folder / "livekit-server.log"
-    _last_log = str(log_path)
     key, secret = "dev" + secrets.token_hex(4), secrets.token_urlsafe(32)
     http, udp, stun = port or _free_port(), _free_port(socket.SOCK_DGRAM), _free_port(socket.SOCK_DGRAM)
     config = log_path.with_suffix(".yaml")
@@ -197,26 +195,31 @@ def _launch(binary: Path, found: str, port: int) -> LocalSfu | None:
         process = Guarded([str(binary), "--config", str(config)], output=log, grace_s=0.2)
     url = f"ws://127.0.0.1:{http}"
     deadline = time.monotonic() + _READY_S
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            return None
-        if _answers(url, 0.5):
-            return LocalSfu(url, key, secret, log_path, found, process)
-        time.sleep(0.02)
-    process.stop()
-    return None
-
-
-def _answers(url: str, timeout: float) -> bool:
-    http = "http" + url.removeprefix("ws").removeprefix("http")
     try:
-        with urllib.request.urlopen(http, timeout=timeout):
-            return True
-    except urllib.error.HTTPError as error:
-        error.close()
-        return True
-    except (OSError, ValueError):
+        while process.poll() is None and time.monotonic() < deadline:
+            if probe.answers(url, 0.5) and _is_ours(url, key, secret):
+                return LocalSfu(url, key, secret, log_path, found, process)
+            time.sleep(0.02)
+    except BaseException:
+        process.stop()
+        raise
+    process.stop()
+    config.unlink()
+    return log_path
+
+
+def _is_ours(url: str, key: str, secret: str) -> bool:
+    """Whether it takes the key that only our server has: another may have taken the port before it."""
+    try:
+        probe.check(url, key, secret, 2.0)
+    except RoomError:  # ServerUnavailable is one too: not ready yet
         return False
+    return True
+
+
+def _last_line(log_path: Path) -> str:
+    lines = [line for line in log_path.read_text(errors="replace").splitlines() if line.strip()]
+    return lines[-1][:300] if lines else "it said nothing"
 
 
 def _free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
@@ -228,8 +231,9 @@ def _free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
 
 def _is_free(port: int) -> bool:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # old connections do not take a port
         try:
             probe.bind(("127.0.0.1", port))
-        except OSError:
+        except (OSError, OverflowError):
             return False
         return True

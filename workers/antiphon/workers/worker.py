@@ -11,24 +11,20 @@ import asyncio
 import os
 import signal
 import threading
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-import aiohttp
-from livekit import api
 from livekit.agents import AgentServer, JobExecutorType
-from livekit.api.twirp_client import TwirpError
 
-from antiphon.agents.errors import ConfigError, RoomError, ServerUnavailable
+from antiphon.agents.errors import ConfigError
 from antiphon.agents.logs import configure, get_logger
+from antiphon.workers.probe import check_environ
 
-__all__ = ["EXIT_FAILED_START", "WorkerSettings", "preflight", "run_worker"]
+__all__ = ["EXIT_FAILED_START", "WorkerSettings", "run_worker"]
 
 log = get_logger(__name__)
 
 EXIT_FAILED_START = 3  # as uvicorn: a supervisor need not restart what cannot start
-_PREFLIGHT_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,46 +51,6 @@ class WorkerSettings:
             raise ConfigError("executor", self.executor, "thread, process or app")
         if not 0 <= self.drain_s <= 86_400:
             raise ConfigError("drain", self.drain_s, "0 to 86400 s")
-
-
-async def preflight(environ: Mapping[str, str]) -> None:
-    """Asks the server one question, so that a wrong address or key is known at once.
-
-    Raises:
-        ConfigError: ``LIVEKIT_URL`` or a key is missing.
-        ServerUnavailable: Nothing answers there.
-        RoomError: The key is refused.
-    """
-    url = environ.get("LIVEKIT_URL", "")
-    for name in ("LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET"):
-        if not environ.get(name):
-            raise ConfigError(
-                name, "", "your LiveKit server's; without one, `agent dev` brings a local server"
-            )
-    if not url.startswith(("ws://", "wss://", "http://", "https://")):
-        raise ConfigError("LIVEKIT_URL", url, "an address that begins with ws:// or wss://")
-    timeout = aiohttp.ClientTimeout(total=_PREFLIGHT_S)
-    hint = "Start the server or correct LIVEKIT_URL; `agent dev` brings a local one."
-    try:
-        async with api.LiveKitAPI(
-            url, environ["LIVEKIT_API_KEY"], environ["LIVEKIT_API_SECRET"], timeout=timeout
-        ) as client:
-            await client.room.list_rooms(api.ListRoomsRequest(names=["-"]))
-    except TwirpError as error:
-        if error.code in ("unauthenticated", "permission_denied"):
-            raise RoomError(
-                "the LiveKit server refused the key",
-                value=f"LIVEKIT_API_KEY={environ['LIVEKIT_API_KEY']} at {url}",
-                hint="Check LIVEKIT_API_KEY and LIVEKIT_API_SECRET.",
-            ) from None
-        raise ServerUnavailable(
-            "the LiveKit server answered oddly", value=f"{url}: {error.code}", hint=hint
-        ) from None
-    except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-        reason = str(error) or type(error).__name__
-        raise ServerUnavailable(
-            "the LiveKit server does not answer", value=f"{url}: {reason}", hint=hint
-        ) from None
 
 
 def prepare(server: AgentServer, settings: WorkerSettings) -> None:
@@ -128,10 +84,10 @@ def run_worker(
     """Runs until a signal; returns the exit code.
 
     Raises:
-        AntiphonError: It cannot start (see `preflight`).
+        AntiphonError: It cannot start (see `probe.check_environ`).
     """
     configure(format=log_format, personal=log_personal, level=log_level)
-    asyncio.run(preflight(os.environ))
+    check_environ(os.environ)
     prepare(server, settings)
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
