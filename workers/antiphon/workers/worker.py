@@ -11,6 +11,7 @@ import asyncio
 import os
 import signal
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,7 +21,7 @@ from antiphon.agents.errors import ConfigError
 from antiphon.agents.logs import configure, get_logger
 from antiphon.workers.probe import check_environ
 
-__all__ = ["EXIT_FAILED_START", "WorkerSettings", "run_worker"]
+__all__ = ["EXIT_FAILED_START", "WorkerSettings", "preflight", "run_worker"]
 
 log = get_logger(__name__)
 
@@ -51,6 +52,11 @@ class WorkerSettings:
             raise ConfigError("executor", self.executor, "thread, process or app")
         if not 0 <= self.drain_s <= 86_400:
             raise ConfigError("drain", self.drain_s, "0 to 86400 s")
+
+
+async def preflight(environ: Mapping[str, str]) -> None:
+    """`probe.check_environ` without blocking the loop; raises what it raises."""
+    await asyncio.to_thread(check_environ, environ)
 
 
 def prepare(server: AgentServer, settings: WorkerSettings) -> None:
