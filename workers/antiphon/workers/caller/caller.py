@@ -1,0 +1,385 @@
+"""An ordinary participant that plays and records.
+
+A microphone track of 48 kHz in 10 ms frames paced by the clock, silence between the clips; the agent's
+track recorded with arrival times on the same monotonic clock; transcripts, the agent's state and its
+timeline as they come. What a person's app sees is what this sees.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections import deque
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from livekit import rtc
+from numpy.typing import NDArray
+
+from antiphon.agents import timeline as tl
+from antiphon.agents.errors import MisuseError, RoomError
+from antiphon.agents.logs import get_logger
+from antiphon.agents.timeline_feed import ATTRIBUTE, TOPIC
+from antiphon.workers.caller.recording import Recording, dbfs_onset
+
+__all__ = ["AGENT_RATE_HZ", "MIC_RATE_HZ", "Caller", "Line", "Played"]
+
+log = get_logger(__name__)
+
+MIC_RATE_HZ = 48_000
+AGENT_RATE_HZ = 24_000
+_FRAME = MIC_RATE_HZ // 100  # samples; 10 ms
+_QUEUE_MS = 40  # of the source; small, so that handed over is nearly on the wire
+_STATE = "lk.agent.state"
+_MAX_FEED = 1 << 20  # bytes of one timeline message
+
+Samples = NDArray[np.int16]
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """A clip as it was played, s, monotonic."""
+
+    began_at: float
+    ended_at: float
+    onset_at: float
+    """Of its first sample above -45 dBFS."""
+    voice_ended_at: float
+    """Of its last."""
+
+
+@dataclass(slots=True)
+class Line:
+    """One segment of a transcript."""
+
+    at: float
+    """When its first words came, s, monotonic."""
+    speaker: str
+    """``user`` or ``agent``."""
+    text: str = ""
+    final: bool = False
+
+
+@dataclass(slots=True)
+class _Clip:
+    samples: Samples
+    at: float | None
+    done: asyncio.Future[Played]
+    position: int = 0
+    began_at: float = 0.0
+    onset: tuple[int, int] = field(default=(0, 0))
+
+
+class Caller:
+    """One caller. An asynchronous context manager: connected inside, gone after.
+
+    Args:
+        url: Of the server.
+        token: To join with; it names room and identity.
+        on_event: Told of lines (`Line`), states (`str`) and timeline events as they come.
+    """
+
+    def __init__(self, url: str, token: str, *, on_event: Callable[[object], None] | None = None) -> None:
+        self._url = url
+        self._token = token
+        self._on_event = on_event or (lambda _: None)
+        self.room = rtc.Room()
+        self.sent = Recording(MIC_RATE_HZ)
+        """The microphone, as handed to the wire."""
+        self.heard = Recording(AGENT_RATE_HZ)
+        """The agent's track, as it arrived."""
+        self.lines: list[Line] = []
+        self.states: list[tuple[float, str]] = []
+        self.events: list[tl.Event] = []
+        """The agent's timeline, on this process's clock."""
+        self.late_frames = 0
+        """Microphone frames sent more than 20 ms late."""
+        self.worst_late_s = 0.0
+        self.agent: rtc.RemoteParticipant | None = None
+        self._agent_here = asyncio.Event()
+        self._gone = asyncio.Event()
+        self._changed = asyncio.Event()
+        self._source: rtc.AudioSource | None = None
+        self._track: rtc.LocalTrackPublication | None = None
+        self._clips: deque[_Clip] = deque()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._offset: float | None = None
+        self._segments: dict[str, Line] = {}
+
+    async def __aenter__(self) -> Caller:
+        await self.connect()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    @property
+    def disconnected(self) -> bool:
+        """Whether the room is gone."""
+        return self._gone.is_set()
+
+    async def connect(self, *, microphone: bool = True) -> None:
+        """Joins the room and opens the microphone.
+
+        Raises:
+            RoomError: It cannot be joined.
+        """
+        room = self.room
+        room.on("track_subscribed", self._on_track)
+        room.on("participant_connected", self._on_participant)
+        room.on("participant_attributes_changed", self._on_attributes)
+        room.on("disconnected", lambda *_: self._gone.set())
+        room.register_text_stream_handler("lk.transcription", self._on_transcription)
+        room.register_text_stream_handler(TOPIC, self._on_feed)
+        try:
+            await room.connect(self._url, self._token)
+        except rtc.ConnectError as error:
+            raise RoomError(
+                "the room could not be joined",
+                value=f"{self._url}: {error}",
+                hint="Check the address, the key and that the server runs.",
+            ) from None
+        await room.local_participant.set_attributes({ATTRIBUTE: "1"})
+        for participant in room.remote_participants.values():
+            self._on_participant(participant)
+        if microphone:
+            self._source = rtc.AudioSource(MIC_RATE_HZ, 1, queue_size_ms=_QUEUE_MS)
+            track = rtc.LocalAudioTrack.create_audio_track("microphone", self._source)
+            options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE)
+            self._track = await room.local_participant.publish_track(track, options)
+            self._spawn(self._pace(self._source))
+
+    async def wait_for_agent(self, timeout: float = 15.0) -> rtc.RemoteParticipant:
+        """The agent, once its track is subscribed.
+
+        Raises:
+            RoomError: None came in time.
+        """
+        try:
+            await asyncio.wait_for(self._agent_here.wait(), timeout)
+        except TimeoutError:
+            seen = ", ".join(p.identity for p in self.room.remote_participants.values()) or "nobody"
+            raise RoomError(
+                f"no agent came within {timeout:g} s",
+                value=f"in the room: {seen}",
+                hint="Is a worker running for this server, and does its agent name match?",
+            ) from None
+        assert self.agent is not None
+        return self.agent
+
+    async def play(self, samples: Samples, at: float | None = None) -> Played:
+        """Plays a clip through the microphone: mono int16 at 48 kHz, shape (n,).
+
+        Args:
+            samples: The clip.
+            at: When its first sample is due, s, monotonic; at once, behind what plays, when not given.
+        """
+        if self._source is None:
+            raise MisuseError("the caller has no microphone", hint="Await connect() first.")
+        done: asyncio.Future[Played] = asyncio.get_running_loop().create_future()
+        onset = dbfs_onset(samples) or (0, len(samples) - 1)
+        self._clips.append(_Clip(samples, at, done, onset=onset))
+        return await done
+
+    def feed(self, samples: Samples) -> None:
+        """Adds live microphone audio, e.g. from a sound card; it is sent as it comes."""
+        done: asyncio.Future[Played] = asyncio.get_running_loop().create_future()
+        self._clips.append(_Clip(samples, None, done))
+
+    async def mute(self, muted: bool = True) -> None:
+        """Mutes or unmutes the microphone."""
+        if self._track is None or self._track.track is None:
+            return
+        track = self._track.track
+        assert isinstance(track, rtc.LocalAudioTrack)
+        if muted:
+            track.mute()
+        else:
+            track.unmute()
+
+    async def send_text(self, text: str) -> None:
+        """Types to the agent."""
+        await self.room.local_participant.send_text(text, topic="lk.chat")
+
+    async def until(self, condition: Callable[[], bool], timeout: float) -> bool:
+        """Waits until something observed makes the condition true; False if time ran out."""
+        deadline = time.monotonic() + timeout
+        while not condition():
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return False
+            self._changed.clear()
+            try:
+                await asyncio.wait_for(self._changed.wait(), min(left, 0.25))
+            except TimeoutError:
+                continue
+        return True
+
+    async def aclose(self) -> None:
+        """Leaves the room."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for clip in self._clips:
+            clip.done.cancel()
+        if self.room.isconnected():
+            await self.room.disconnect()
+        if self._source is not None:
+            await self._source.aclose()
+
+    # The microphone.
+
+    async def _pace(self, source: rtc.AudioSource) -> None:
+        silence = np.zeros(_FRAME, dtype=np.int16)
+        began, count = time.monotonic(), 0
+        while True:
+            due = began + count * 0.01
+            now = time.monotonic()
+            if now < due:
+                await asyncio.sleep(due - now)
+                now = time.monotonic()
+            late = now - due
+            if late > 0.02:
+                self.late_frames += 1
+                self.worst_late_s = max(self.worst_late_s, late)
+            if late > 0.5:  # the machine slept: do not hurry through what was missed
+                began, count = now, 0
+                due = now
+            frame = self._next_frame(silence, due)
+            self.sent.add(frame, now)
+            await source.capture_frame(rtc.AudioFrame(frame.tobytes(), MIC_RATE_HZ, 1, _FRAME))
+            count += 1
+
+    def _next_frame(self, silence: Samples, now: float) -> Samples:
+        if not self._clips or (self._clips[0].at or 0.0) > now + 0.005:
+            return silence
+        parts: list[Samples] = []
+        room = _FRAME
+        while room and self._clips:
+            clip = self._clips[0]
+            if clip.at is not None and clip.at > now + 0.005:
+                break
+            if clip.position == 0:
+                clip.began_at = now + (_FRAME - room) / MIC_RATE_HZ
+            piece = clip.samples[clip.position : clip.position + room]
+            clip.position += len(piece)
+            room -= len(piece)
+            parts.append(piece)
+            if clip.position >= len(clip.samples):
+                self._clips.popleft()
+                self._end(clip)
+        if room:
+            parts.append(silence[:room])
+        return np.concatenate(parts)
+
+    def _end(self, clip: _Clip) -> None:
+        def when(sample: int) -> float:
+            return clip.began_at + sample / MIC_RATE_HZ
+
+        if not clip.done.done():
+            first, last = clip.onset
+            clip.done.set_result(Played(clip.began_at, when(len(clip.samples)), when(first), when(last)))
+
+    # The room.
+
+    def _on_participant(self, participant: rtc.RemoteParticipant) -> None:
+        if participant.kind != rtc.ParticipantKind.PARTICIPANT_KIND_AGENT:
+            return
+        self.agent = participant
+        self._note_state(participant.attributes.get(_STATE))
+        for publication in participant.track_publications.values():
+            if publication.track is not None:
+                self._on_track(publication.track, publication, participant)
+
+    def _on_track(
+        self, track: rtc.Track, _: rtc.RemoteTrackPublication, participant: rtc.RemoteParticipant
+    ) -> None:
+        if track.kind != rtc.TrackKind.KIND_AUDIO:
+            return
+        if participant.kind == rtc.ParticipantKind.PARTICIPANT_KIND_AGENT:
+            self.agent = participant
+            self._spawn(self._record(track))
+            self._agent_here.set()
+            self._changed.set()
+
+    async def _record(self, track: rtc.Track) -> None:
+        stream = rtc.AudioStream(track, sample_rate=AGENT_RATE_HZ, num_channels=1)
+        try:
+            async for event in stream:
+                samples = np.frombuffer(bytes(event.frame.data), dtype=np.int16)
+                self.heard.add(samples, time.monotonic() - len(samples) / AGENT_RATE_HZ)
+                self._on_event(samples)
+                self._changed.set()
+        finally:
+            await stream.aclose()
+
+    def _on_attributes(self, changed: dict[str, str], participant: rtc.Participant) -> None:
+        if participant.kind == rtc.ParticipantKind.PARTICIPANT_KIND_AGENT:
+            self._note_state(changed.get(_STATE))
+
+    def _note_state(self, state: str | None) -> None:
+        if state and (not self.states or self.states[-1][1] != state):
+            self.states.append((time.monotonic(), state))
+            self._on_event(state)
+            self._changed.set()
+
+    def _on_transcription(self, reader: rtc.TextStreamReader, identity: str) -> None:
+        self._spawn(self._transcribe(reader, identity))
+
+    async def _transcribe(self, reader: rtc.TextStreamReader, identity: str) -> None:
+        attributes = reader.info.attributes or {}
+        agent = self.agent is not None and identity == self.agent.identity
+        track = attributes.get("lk.transcribed_track_id", "")
+        own = self._track is not None and track == self._track.sid
+        speaker = "user" if own or not agent else "agent"
+        segment = attributes.get("lk.segment_id", reader.info.stream_id)
+        final = attributes.get("lk.transcription_final", "false") == "true"
+        line = self._segments.get(segment)
+        if line is None:
+            line = self._segments[segment] = Line(time.monotonic(), speaker)
+            self.lines.append(line)
+        if speaker == "user":
+            line.text = await reader.read_all()
+        else:
+            async for piece in reader:
+                line.text += piece
+                self._on_event(line)
+                self._changed.set()
+            final = True
+        line.final = line.final or final
+        self._on_event(line)
+        self._changed.set()
+
+    def _on_feed(self, reader: rtc.TextStreamReader, identity: str) -> None:
+        self._spawn(self._take_feed(reader))
+
+    async def _take_feed(self, reader: rtc.TextStreamReader) -> None:
+        text = await reader.read_all()
+        for line in text[:_MAX_FEED].splitlines():
+            try:
+                record = json.loads(line)
+                event = tl.from_record(record)
+            except (ValueError, TypeError):
+                continue
+            if event is None:
+                continue
+            if isinstance(event, tl.Clock):
+                self._set_clock(event)
+            shifted = tl.from_record({**record, "at": event.at + (self._offset or 0.0)})
+            assert shifted is not None
+            self.events.append(shifted)
+            self._on_event(shifted)
+        self._changed.set()
+
+    def _set_clock(self, clock: tl.Clock) -> None:
+        """The agent's clock against ours: the same on one machine, else by the wall clocks."""
+        ours = time.monotonic() - (time.time() - clock.wall)
+        self._offset = ours - clock.at if abs(ours - clock.at) > 0.25 else 0.0
+
+    def _spawn(self, coro: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(coro)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

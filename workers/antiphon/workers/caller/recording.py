@@ -1,0 +1,110 @@
+"""Sound with the time it came, on the monotonic clock.
+
+A receiver is handed 10 ms of sound every 10 ms; what arrives late was late in this process, not at the
+ear. So each frame is placed right behind the one before, and the row of them is moved earlier, a
+millisecond a frame, as long as frames arrive earlier than placed: the row settles where the least
+delayed frames were. After a real gap it starts afresh.
+"""
+
+from __future__ import annotations
+
+import bisect
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Recording", "dbfs_onset", "level_dbfs", "voice_spans"]
+
+Samples = NDArray[np.int16]
+_GAP_S = 0.25  # s; a longer hole is no scheduling delay
+_SETTLE_S = 0.001  # s a frame
+
+
+class Recording:
+    """A mono recording.
+
+    Args:
+        rate_hz: Sample rate of its frames.
+    """
+
+    def __init__(self, rate_hz: int) -> None:
+        self.rate_hz = rate_hz
+        self._at: list[float] = []
+        self._samples: list[Samples] = []
+        self._next = 0.0
+
+    def add(self, samples: Samples, at: float) -> None:
+        """Adds a frame: int16 mono, shape (n,); ``at`` is when its first sample was heard or sent, s."""
+        if not self._at or at - self._next > _GAP_S:
+            placed = at
+        else:
+            placed = self._next - min(max(self._next - at, 0.0), _SETTLE_S)
+        self._at.append(placed)
+        self._samples.append(samples)
+        self._next = placed + len(samples) / self.rate_hz
+
+    def __len__(self) -> int:
+        return len(self._at)
+
+    @property
+    def began_at(self) -> float:
+        """When the first frame began, s; 0 for an empty recording."""
+        return self._at[0] if self._at else 0.0
+
+    @property
+    def ends_at(self) -> float:
+        """When the last frame ended, s; 0 for an empty recording."""
+        return self._next
+
+    def render(self, start: float, end: float) -> Samples:
+        """What was heard from ``start`` to ``end`` (s, monotonic) at ``rate_hz``; silence where nothing was.
+
+        Returns:
+            int16 mono, shape (round((end - start) * rate_hz),).
+        """
+        out = np.zeros(max(round((end - start) * self.rate_hz), 0), dtype=np.int16)
+        index = max(bisect.bisect_right(self._at, start) - 1, 0)
+        while index < len(self._at) and self._at[index] < end:
+            samples = self._samples[index]
+            first = round((self._at[index] - start) * self.rate_hz)
+            skip = max(-first, 0)
+            first = max(first, 0)
+            count = min(len(samples) - skip, len(out) - first)
+            if count > 0:
+                out[first : first + count] = samples[skip : skip + count]
+            index += 1
+        return out
+
+
+def level_dbfs(samples: Samples) -> float:
+    """Root mean square level, dB below full scale; -120 for silence."""
+    if not len(samples):
+        return -120.0
+    power = float(np.mean(samples.astype(np.float64) ** 2))
+    return max(10 * np.log10(power / 32768.0**2), -120.0) if power else -120.0
+
+
+def dbfs_onset(samples: Samples, threshold_dbfs: float = -45.0) -> tuple[int, int] | None:
+    """The first and last sample above a level, or None (measures.md: -45 dBFS)."""
+    loud = np.flatnonzero(np.abs(samples.astype(np.int32)) > 32768 * 10 ** (threshold_dbfs / 20))
+    return (int(loud[0]), int(loud[-1])) if len(loud) else None
+
+
+def voice_spans(
+    samples: Samples, rate_hz: int, *, threshold_dbfs: float = -35.0, gap_s: float = 0.3
+) -> list[tuple[float, float]]:
+    """Spans with a voice: 10 ms frames above a level, gaps shorter than ``gap_s`` closed. In s."""
+    step = rate_hz // 100
+    count = len(samples) // step
+    if not count:
+        return []
+    frames = samples[: count * step].reshape(count, step).astype(np.float64)
+    loud = 10 * np.log10(np.mean(frames**2, axis=1) / 32768.0**2 + 1e-12) > threshold_dbfs
+    spans: list[tuple[float, float]] = []
+    for index in np.flatnonzero(loud):
+        at = index / 100
+        if spans and at - spans[-1][1] < gap_s:
+            spans[-1] = (spans[-1][0], at + 0.01)
+        else:
+            spans.append((at, at + 0.01))
+    return spans
