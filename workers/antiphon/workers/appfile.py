@@ -58,15 +58,21 @@ def load_app(app: str) -> AgentServer:
     return next(iter(distinct.values()))
 
 
-def _taken(name: str) -> bool:
+def _taken(name: str, path: Path) -> bool:
+    """Whether the name means something other than this file, which the path may lead to already."""
     try:
-        return name in sys.modules or importlib.util.find_spec(name) is not None
+        if name in sys.modules:
+            return True
+        spec = importlib.util.find_spec(name)
     except (ImportError, ValueError):
         return True
+    return spec is not None and (spec.origin is None or Path(spec.origin).resolve() != path)
 
 
 def _run(path: Path) -> ModuleType:
-    name = path.stem if path.stem.isidentifier() and not _taken(path.stem) else f"antiphon_app_{id(path)}"
+    name = (
+        path.stem if path.stem.isidentifier() and not _taken(path.stem, path) else f"antiphon_app_{id(path)}"
+    )
     sys.path.insert(0, str(path.parent))
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
