@@ -15,6 +15,7 @@ import asyncio
 import ctypes
 import os
 import threading
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -37,6 +38,7 @@ class _Router:
 
     def __init__(self) -> None:
         self.sinks: dict[int, tuple[asyncio.AbstractEventLoop, Sink, Callable[[], None]]] = {}
+        self.closed: deque[int] = deque(maxlen=256)  # handles of ours whose last frames may still come
         self.pid = os.getpid()
         # The filter does the delivery and lets nothing through: no queue, no task.
         self._queue = FfiClient.instance.queue.subscribe(
@@ -50,6 +52,8 @@ class _Router:
         stream = event.audio_stream_event
         entry = self.sinks.get(stream.stream_handle)
         if entry is None:
+            if stream.stream_handle in self.closed and stream.HasField("frame_received"):
+                FfiHandle(stream.frame_received.frame.handle.id).dispose()
             return False
         loop, sink, ended = entry
         try:
@@ -101,7 +105,9 @@ class NativeStream:
 
     def close(self) -> None:
         """Ends delivery. May be called from any thread, and twice."""
-        _shared().sinks.pop(self._handle.handle, None)
+        router = _shared()
+        if router.sinks.pop(self._handle.handle, None) is not None:
+            router.closed.append(self._handle.handle)
         self._handle.dispose()
 
 
