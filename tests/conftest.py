@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 DATA = Path(__file__).parent / "data"
 _SHARED = Path(__file__).parents[2] / "shared" / "audio"
 
-# Tasks that livekit's own libraries keep for the life of the process, by the name of their coroutine.
-_NOT_OURS = ("FfiQueue", "_ffi", "AudioStream._run", "StreamReader")
+# Tasks that livekit and aiohttp keep beyond a test (readers, connections), by the name of their coroutine.
+_NOT_OURS = ("FfiQueue", "_ffi", "AudioStream._run", "StreamReader", "RequestHandler.")
 
 
 def load_audio(path: Path, rate: int) -> NDArray[np.int16]:

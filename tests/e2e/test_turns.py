@@ -73,6 +73,7 @@ async def test_an_interruption_silences_cancels_and_truncates_to_what_was_heard(
         assert await call.until(
             lambda: any(i.type == "message" and i.interrupted for i in call.session.history.items)
         )
+        history = call.session.history.items
         said = next(i for i in history if i.type == "message" and i.interrupted)
         assert WORDS.startswith(said.text_content)
         assert 0 < len(said.text_content) < len(WORDS)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from antiphon.agents.errors import ConfigError
 from antiphon.plugins.openai import realtime
 

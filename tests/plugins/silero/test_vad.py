@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from antiphon.plugins.silero import WINDOW_SAMPLES, SileroVad, load
 from numpy.typing import NDArray
+
+from antiphon.plugins.silero import WINDOW_SAMPLES, SileroVad, load
 
 
 def probabilities(samples: NDArray[np.int16], vad: SileroVad | None = None) -> NDArray[np.float64]:
