@@ -1,0 +1,177 @@
+"""The shell on its own loop, with a detector that hears what it is told and a source that is a list."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from antiphon.agents import timeline as tl
+from antiphon.agents.interruption import InterruptionController
+from antiphon.agents.media.call import RATE_HZ, MediaCall
+from antiphon.agents.media.router import Samples
+from antiphon.agents.media.thread import MediaThread
+from antiphon.agents.options import TurnTaking
+
+
+class Loud:
+    """Speech where it is loud."""
+
+    def window(self, samples: NDArray[np.int16]) -> float:
+        return 0.95 if np.abs(samples).max() > 1000 else 0.01
+
+    def reset(self) -> None: ...
+
+
+class Queue:
+    rate_hz = RATE_HZ
+
+    def __init__(self) -> None:
+        self.dry_at = 0.0
+        self.speech = 0
+
+    def push(self, samples: Samples, now: float) -> None:
+        self.dry_at = max(self.dry_at, now) + len(samples) / RATE_HZ
+        self.speech += int(np.count_nonzero(samples))
+
+    def clear(self, now: float) -> None:
+        self.dry_at = now
+
+    def queued_s(self, now: float) -> float:
+        return max(self.dry_at - now, 0.0)
+
+
+class Notes:
+    """A listener that keeps everything."""
+
+    def __init__(self) -> None:
+        self.audio = 0
+        self.log: list[tuple[str, object]] = []
+
+    def turn_audio(self, samples: Samples) -> None:
+        self.audio += len(samples)
+
+    def turn_committed(self, speech_ended_at: float) -> None:
+        self.log.append(("committed", self.audio))
+
+    def turn_discarded(self) -> None:
+        self.log.append(("discarded", None))
+
+    def floor_yielded(self, reply_id: str, heard: int) -> None:
+        self.log.append(("yielded", (reply_id, heard)))
+
+    def speech(self, speaking: bool, at: float) -> None:
+        self.log.append(("speech", speaking))
+
+    def playout_started(self, reply_id: str, at: float) -> None:
+        self.log.append(("started", reply_id))
+
+    def playout_ended(self, reply_id: str, heard: int) -> None:
+        self.log.append(("ended", (reply_id, heard)))
+
+    def names(self) -> list[str]:
+        return [name for name, _ in self.log]
+
+
+class Rig:
+    def __init__(self) -> None:
+        self.media = MediaThread("test-call")
+        self.notes = Notes()
+        self.timeline = tl.Timeline()
+        options = TurnTaking()
+        self.call = MediaCall(
+            media=self.media,
+            options=options,
+            controller=InterruptionController(options, strict=True),
+            detector=Loud(),
+            source=Queue(),
+            listener=self.notes,
+            timeline=self.timeline,
+        )
+        self.media.call(self.call.start)
+
+    async def sound(self, seconds: float, level: int) -> None:
+        """Live audio in real time, as it comes from a track."""
+        frame = np.full(480, level, dtype=np.int16)
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        for number in range(round(seconds / 0.02)):
+            await asyncio.sleep(max(began + number * 0.02 - loop.time(), 0))
+            self.media.call(self.call.audio, frame)
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(5):
+            while not condition():  # noqa: ASYNC110  # what is waited for is on another thread
+                await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+async def rig() -> AsyncIterator[Rig]:
+    made = Rig()
+    yield made
+    made.media.call(made.call.close)
+    made.media.stop()
+
+
+async def test_a_turn_reaches_the_listener_with_its_pre_roll_before_its_commit(rig: Rig) -> None:
+    await rig.sound(0.5, 0)
+    await rig.sound(0.6, 8000)
+    await rig.sound(0.7, 0)
+    await rig.until(lambda: "committed" in rig.notes.names())
+    committed = next(value for name, value in rig.notes.log if name == "committed")
+    assert isinstance(committed, int)
+    assert 0.9 < committed / RATE_HZ < 1.35  # 0.3 before, 0.6 of voice, 0.2 after
+    assert [type(e) for e in rig.timeline][1:] == [tl.Onset, tl.SpeechEnded, tl.Commit]
+
+
+async def test_speech_over_a_reply_holds_it_and_a_long_one_yields(rig: Rig) -> None:
+    rig.media.call(rig.call.reply_audio, "r1", True, np.full(10 * RATE_HZ, 5000, dtype=np.int16))
+    await rig.until(lambda: "started" in rig.notes.names())
+    await rig.sound(0.2, 0)
+    await rig.sound(0.8, 8000)
+    await rig.until(lambda: "yielded" in rig.notes.names())
+    name, heard = next(value for n, value in rig.notes.log if n == "yielded")  # type: ignore[misc]
+    assert name == "r1"
+    assert 0.1 < heard / RATE_HZ < 0.6  # type: ignore[operator]
+    (hold,), (yielded,) = rig.timeline.of(tl.Hold), rig.timeline.of(tl.Yield)
+    assert hold.heard_ms == yielded.heard_ms
+
+
+async def test_the_application_interrupts_and_is_answered_once(rig: Rig) -> None:
+    rig.media.call(rig.call.reply_audio, "r1", True, np.full(5 * RATE_HZ, 5000, dtype=np.int16))
+    await rig.until(lambda: "started" in rig.notes.names())
+    rig.media.call(rig.call.interrupt, "r1")
+    rig.media.call(rig.call.interrupt, "r1")
+    await rig.until(lambda: "yielded" in rig.notes.names())
+    await rig.media.run(asyncio.sleep(0.02))
+    assert rig.notes.names().count("yielded") == 1
+
+
+async def test_a_reply_is_heard_to_its_end(rig: Rig) -> None:
+    rig.media.call(rig.call.reply_audio, "r1", True, np.full(RATE_HZ // 4, 5000, dtype=np.int16))
+    rig.media.call(rig.call.reply_complete, "r1")
+    await rig.until(lambda: ("ended", ("r1", RATE_HZ // 4)) in rig.notes.log)
+    assert rig.call.heard == ("r1", RATE_HZ // 4)
+
+
+async def test_what_was_said_before_is_dated_back_and_committed(rig: Rig) -> None:
+    earlier = np.concatenate([np.full(RATE_HZ, 8000, np.int16), np.zeros(RATE_HZ // 4, np.int16)])
+    rig.call._backlog = []
+    rig.call.earlier_audio(earlier)
+    await rig.sound(0.5, 0)
+    await rig.until(lambda: "committed" in rig.notes.names())
+    (onset,), (commit,) = rig.timeline.of(tl.Onset), rig.timeline.of(tl.Commit)
+    assert onset.at - onset.began_at > 1.0  # found now, said long ago
+    assert commit.audio_s > 0.9
+
+
+async def test_input_switched_off_is_not_heard(rig: Rig) -> None:
+    rig.media.call(rig.call.enable_input, False)
+    await rig.sound(0.3, 8000)
+    assert rig.notes.log == []
+    rig.media.call(rig.call.enable_input, True)
+    await rig.sound(0.3, 8000)
+    await rig.until(lambda: ("speech", True) in rig.notes.log)

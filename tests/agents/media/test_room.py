@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import numpy as np
+from livekit import rtc
+
+from antiphon.agents.media.call import RATE_HZ
+from antiphon.agents.media.room import _joined
+
+
+def frames(samples: np.ndarray, rate: int, channels: int, step: int) -> list[rtc.AudioFrame]:
+    flat = np.repeat(samples, channels)
+    return [
+        rtc.AudioFrame(flat[i * channels : (i + step) * channels].tobytes(), rate, channels, step)
+        for i in range(0, len(samples) - step + 1, step)
+    ]
+
+
+def test_audio_recorded_before_becomes_mono_at_our_rate() -> None:
+    # The rest of this module is tested in whole calls, in tests/e2e/test_life.py.
+    sound = (8000 * np.sin(np.arange(48_000) * 2 * np.pi * 300 / 48_000)).astype(np.int16)
+    for channels in (1, 2):
+        made = _joined(frames(sound, 48_000, channels, 480))
+        assert made.dtype == np.int16
+        assert abs(len(made) - RATE_HZ) < 0.02 * RATE_HZ
+        middle = made[4800:19_200].astype(float)
+        spectrum = np.abs(np.fft.rfft(middle * np.hanning(len(middle))))
+        assert abs(np.argmax(spectrum) * RATE_HZ / len(middle) - 300) < 3
+
+
+def test_audio_at_our_rate_is_unchanged_and_none_is_none() -> None:
+    sound = np.arange(960, dtype=np.int16)
+    assert np.array_equal(_joined(frames(sound, RATE_HZ, 1, 480)), sound)
+    assert len(_joined([])) == 0
