@@ -97,17 +97,19 @@ class BuiltinBrain:
         answering = len(turns) >= 2 and turns[-2][0] == "assistant" and _ASKED.search(turns[-2][1])
         if not (answering or follow):
             return said, None
+        newest = _framed(turns[-2][1], said) if answering else said
         before: list[str] = []
-        for role, text in reversed(turns[:-1]):
+        for index in range(len(turns) - 2, -1, -1):
+            role, text = turns[index]
+            asked = turns[index - 1][1] if index else ""
             if role == "assistant":
                 if answering and not _ASKED.search(text):
                     break
                 continue
-            before.insert(0, text)
+            before.insert(0, _framed(asked, text) if _ASKED.search(asked) else text)
             tool = tools.choose(" ".join(before), usable)
             if tool is not None:
-                # What is said now comes first: it is newer.
-                return f"{_framed(said, answering, turns)}. {' '.join(before)}", tool
+                return f"{newest}. {'. '.join(before)}", tool  # what is said now comes first: it is newer
         return said, None
 
     def _talk(self, said: str, items: Sequence[Mapping[str, Any]], has_tools: bool) -> str:
@@ -190,9 +192,8 @@ def _remembered(items: Sequence[Mapping[str, Any]]) -> str | None:
     return None
 
 
-def _framed(said: str, answering: Any, turns: Sequence[tuple[str, str]]) -> str:
-    """An answer in one word, with the preposition that its question implies."""
-    asked = turns[-2][1] if answering else ""
+def _framed(asked: str, said: str) -> str:
+    """An answer with the words that its question implies: a name, a time."""
     bare = said.strip().rstrip(".?!")
     if "name" in asked and len(bare.split()) <= 2:
         return f"my name is {bare.title()}"

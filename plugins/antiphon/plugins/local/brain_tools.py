@@ -60,8 +60,8 @@ def stems(text: str) -> set[str]:
 def _stem(word: str) -> str:
     for ending in ("ations", "ation", "ings", "ing", "ers", "er", "ies", "es", "ed", "s"):
         if word.endswith(ending) and len(word) - len(ending) >= 3:
-            return word[: -len(ending)]
-    return word
+            return word[: -len(ending)].rstrip("e")
+    return word.rstrip("e")
 
 
 def choose(said: str, tools: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:

@@ -127,8 +127,8 @@ class WhisperEars:
             return_scores=True,
             return_no_speech_prob=True,
             suppress_blank=True,
-            repetition_penalty=1.1,
-            no_repeat_ngram_size=4,
+            # A window shorter than it was trained on makes the model repeat itself.
+            no_repeat_ngram_size=4 if frames < _WINDOWS[-1] else 0,
         )
         tokens = result.sequences_ids[0]
         text = tokenizer.decode([t for t in tokens if t < prompt[0]]).strip()

@@ -27,7 +27,7 @@ from antiphon.plugins.local.engines import (
 __all__ = ["Piece", "Reply", "Words", "pieces", "reply"]
 
 _END = re.compile(r"(?<=[.!?…])\s+|(?<=[,;:])\s+(?=\S{1,40}\s)|\n+")
-_FIRST_CHARS = 40  # a first clause of at least so many characters may be spoken at a comma
+_FIRST_CHARS = 30  # a first clause of at least so many characters may be spoken at a comma
 _LONGEST_CHARS = 240  # a run-on text is cut at a space
 _HEAD_START_S = 1.0  # s of sound sent before pacing begins
 

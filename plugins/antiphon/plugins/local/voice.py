@@ -145,8 +145,11 @@ class PiperVoice:
                 if queue := self._jobs.get(number):
                     queue.put_nowait((kind, body[4:]))
         except (asyncio.IncompleteReadError, ConnectionError):
+            process, self._process = self._process, None  # the next text starts another
             for queue in self._jobs.values():
                 queue.put_nowait((b"X", b"its process ended"))
+            if process is not None:
+                await process.wait()
 
     def _write(self, kind: bytes, body: bytes) -> None:
         process = self._process
