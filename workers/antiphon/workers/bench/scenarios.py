@@ -180,6 +180,7 @@ async def floor(bench: Bench, repeats: int) -> list[Trial]:
     """The transport's floor: a sound and its echo, onset to onset."""
     trials: list[Trial] = []
     async with bench.echo() as caller:
+        await caller.play(bench.clips["interruption"])  # the first sound opens the path
         await asyncio.sleep(1.0)
         for _ in range(repeats):
             trial = Trial("floor")

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from antiphon.workers.caller.recording import Recording, dbfs_onset, level_dbfs, voice_spans
+
+RATE = 24_000
+FRAME = 240
+
+
+def frame(number: int) -> np.ndarray:
+    return np.full(FRAME, number + 1, dtype=np.int16)
+
+
+@given(st.lists(st.floats(0, 0.08), min_size=20, max_size=60))
+def test_late_delivery_moves_nothing(delays: list[float]) -> None:
+    recording = Recording(RATE)
+    recording.add(frame(0), 100.0)
+    for number, delay in enumerate(delays, 1):
+        recording.add(frame(number), 100.0 + number * 0.01 + delay)
+    made = recording.render(100.0, 100.0 + 0.01 * (len(delays) + 1))
+    assert np.array_equal(made, np.concatenate([frame(n) for n in range(len(delays) + 1)]))
+
+
+def test_a_late_first_frame_settles() -> None:
+    recording = Recording(RATE)
+    recording.add(frame(0), 100.05)
+    for number in range(1, 100):
+        recording.add(frame(number), 100.0 + number * 0.01)
+    made = recording.render(100.9, 100.95)
+    assert abs(int(made[0]) - 1 - 90) <= 1
+
+
+def test_a_real_gap_shows_as_silence() -> None:
+    recording = Recording(RATE)
+    recording.add(frame(0), 5.0)
+    recording.add(frame(1), 6.0)
+    made = recording.render(4.99, 6.02)
+    assert len(made) == round(1.03 * RATE)
+    assert np.count_nonzero(made) == 2 * FRAME
+    assert made[round(1.015 * RATE)] == 2
+    assert recording.began_at == 5.0
+    assert recording.ends_at == pytest.approx(6.01)
+
+
+def test_levels_onsets_and_spans() -> None:
+    tone = (16_384 * np.sin(np.arange(RATE) * 0.2)).astype(np.int16)
+    assert level_dbfs(tone) == pytest.approx(-9, abs=0.2)
+    assert level_dbfs(np.zeros(10, np.int16)) == -120
+    sound = np.concatenate([np.zeros(RATE), tone, np.zeros(RATE // 10), tone, np.zeros(RATE)]).astype(
+        np.int16
+    )
+    onset = dbfs_onset(sound)
+    assert onset is not None
+    assert onset[0] == pytest.approx(RATE, abs=5)
+    assert onset[1] == pytest.approx(3.1 * RATE, abs=40)
+    assert dbfs_onset(np.zeros(10, np.int16)) is None
+    ((begin, end),) = voice_spans(sound, RATE)  # the short gap is closed
+    assert (begin, end) == (pytest.approx(1.0, abs=0.02), pytest.approx(3.1, abs=0.02))
+    assert len(voice_spans(sound, RATE, gap_s=0.05)) == 2
+    assert voice_spans(sound[:10], RATE) == []
