@@ -1,9 +1,8 @@
 """Sound with the time it came, on the monotonic clock.
 
 A receiver is handed 10 ms of sound every 10 ms; what arrives late was late in this process, not at the
-ear. So each frame is placed right behind the one before, and the row of them is moved earlier, a
-millisecond a frame, as long as frames arrive earlier than placed: the row settles where the least
-delayed frames were. After a real gap it starts afresh.
+ear. So each frame is placed right behind the one before, but never later than it arrived: the row of
+them settles at once where the least delayed frames were. After a real gap it starts afresh.
 """
 
 from __future__ import annotations
@@ -17,7 +16,6 @@ __all__ = ["Recording", "dbfs_onset", "level_dbfs", "voice_spans"]
 
 Samples = NDArray[np.int16]
 _GAP_S = 0.25  # s; a longer hole is no scheduling delay
-_SETTLE_S = 0.001  # s a frame
 
 
 class Recording:
@@ -35,10 +33,8 @@ class Recording:
 
     def add(self, samples: Samples, at: float) -> None:
         """Adds a frame: int16 mono, shape (n,); ``at`` is when its first sample was heard or sent, s."""
-        if not self._at or at - self._next > _GAP_S:
-            placed = at
-        else:
-            placed = self._next - min(max(self._next - at, 0.0), _SETTLE_S)
+        fresh = not self._at or at - self._next > _GAP_S
+        placed = at if fresh else min(self._next, at)
         self._at.append(placed)
         self._samples.append(samples)
         self._next = placed + len(samples) / self.rate_hz
