@@ -33,6 +33,7 @@ MIC_RATE_HZ = 48_000
 AGENT_RATE_HZ = 24_000
 _FRAME = MIC_RATE_HZ // 100  # samples; 10 ms
 _QUEUE_MS = 40  # of the source; small, so that handed over is nearly on the wire
+_LATE_S = 0.02  # s; from here on a trial is no longer what it should be
 _STATE = "lk.agent.state"
 _MAX_FEED = 1 << 20  # bytes of one timeline message
 
@@ -242,12 +243,11 @@ class Caller:
                 await asyncio.sleep(due - now)
                 now = time.monotonic()
             late = now - due
-            if late > 0.02:
+            if late > _LATE_S:
                 self.late_frames += 1
                 self.worst_late_s = max(self.worst_late_s, late)
-            if late > 0.5:  # the machine slept: do not hurry through what was missed
-                began, count = now, 0
-                due = now
+                # What was missed is not hurried through: the source's queue could not take it.
+                began, count, due = now, 0, now
             frame = self._next_frame(silence, due)
             self.sent.add(frame, now)
             await source.capture_frame(rtc.AudioFrame(frame.tobytes(), MIC_RATE_HZ, 1, _FRAME))
