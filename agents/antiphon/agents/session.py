@@ -19,7 +19,8 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from livekit import rtc
-from livekit.agents import Agent, AgentSession, CloseReason, get_job_context
+from livekit.agents import Agent, AgentSession, CloseReason, get_job_context, llm
+from livekit.agents.utils import is_given
 from livekit.agents.voice import SpeechHandle, io, room_io
 from livekit.agents.voice.events import (
     AgentStateChangedEvent,
@@ -156,8 +157,7 @@ class VoiceSession(AgentSession[_T]):
             plain: RunResult[Any] | None = await super().start(agent, **options)
             return plain
         given = room_options or room_io.RoomOptions()
-        self._bind_log(room)
-        self._open_call(room, given)
+        self._open_call(room, given, self._bind_log(room), self._is_cascade(agent))
         text = given.get_text_output_options()
         ours = replace(
             given,
@@ -182,7 +182,9 @@ class VoiceSession(AgentSession[_T]):
         if self._cleanup is not None:
             await self._cleanup
 
-    def _open_call(self, room: rtc.Room, options: room_io.RoomOptions) -> None:
+    def _open_call(
+        self, room: rtc.Room, options: room_io.RoomOptions, log_fields: dict[str, str], cascade: bool
+    ) -> None:
         loop = asyncio.get_running_loop()
         hears = options.get_audio_input_options()
         speaks = options.get_audio_output_options() or room_io.AudioOutputOptions()
@@ -200,6 +202,8 @@ class VoiceSession(AgentSession[_T]):
             source=self._source,
             listener=_Listener(self, loop),
             timeline=self.timeline,
+            continuous=cascade,
+            log_fields=log_fields,
         )
         self._room_audio = RoomAudio(
             room=room,
@@ -227,12 +231,20 @@ class VoiceSession(AgentSession[_T]):
         self.output.audio = self._audio_out
         self._media.call(call.start)
 
-    def _bind_log(self, room: rtc.Room) -> None:
+    def _is_cascade(self, agent: Agent) -> bool:
+        """Whether a recogniser hears the person: it finds the end in the silence, so it gets that too."""
+        model = agent.llm if is_given(agent.llm) else self.llm
+        recogniser = agent.stt if is_given(agent.stt) else self.stt
+        return recogniser is not None and not isinstance(model, llm.RealtimeModel)
+
+    def _bind_log(self, room: rtc.Room) -> dict[str, str]:
         configure_child()
         context = get_job_context(required=False)
         job = context.job.id if context is not None else ""
         name = context.job.room.name if context is not None else room.name
-        bind_call(call=job or name, room=name, job=job)
+        fields = {"call": job or name, "room": name, "job": job}
+        bind_call(**fields)
+        return fields
 
     # What the media plane decided, on the application's loop.
 

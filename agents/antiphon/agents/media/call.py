@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Mapping
 from typing import Protocol, assert_never
 
 import numpy as np
@@ -89,6 +90,8 @@ class MediaCall:
         source: The way to the person's ear.
         listener: The application's side.
         timeline: Where events are noted.
+        continuous: Send all live audio on, gate or no gate: for a recogniser that needs to hear the silence.
+        log_fields: Added to every log record: call, room, job.
     """
 
     def __init__(
@@ -101,7 +104,11 @@ class MediaCall:
         source: Source,
         listener: Listener,
         timeline: tl.Timeline,
+        continuous: bool = False,
+        log_fields: Mapping[str, str] | None = None,
     ) -> None:
+        self._log = log.bind(**(log_fields or {}))
+        self._continuous = continuous
         self._media = media
         self._loop = media.loop
         self._controller = controller
@@ -266,6 +273,8 @@ class MediaCall:
         if self._closed or not self._input_enabled:
             return
         self._gate.push(samples)
+        if self._continuous:
+            self._listener.turn_audio(samples)
         for window in self._windows.push(samples):
             self._event(ev.VadFrame(now, self._detector.window(window)))
 
@@ -344,14 +353,14 @@ class MediaCall:
                 self._listener.turn_committed(speech_ended_at)
             case act.DiscardTurn(reason):
                 audio = self._gate.discard() / RATE_HZ
-                if self._at_model:
+                if self._at_model or self._continuous:
                     self._listener.turn_discarded()
                 self._at_model = False
                 self._note(tl.Discard(self._loop.time(), reason, audio))
             case act.ReportSpeech(speaking, at, over_agent):
                 self._report_speech(speaking, at, over_agent)
             case act.ReportStall(reply_id):
-                log.warning("a reply stalled", reply=reply_id)
+                self._log.warning("a reply stalled", reply=reply_id)
                 self._note(tl.Failure(self._loop.time(), "ReplyStalled", "no audio came", fatal=False))
             case _:
                 assert_never(action)
@@ -372,7 +381,8 @@ class MediaCall:
         self._listener.speech(speaking, at)
 
     def _send(self, samples: Samples) -> None:
-        self._listener.turn_audio(samples)
+        if not self._continuous:
+            self._listener.turn_audio(samples)
 
     # The playout's events.
 
