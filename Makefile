@@ -1,6 +1,5 @@
 # Antiphon. `make demo` to try it, `make test` to test it; each does the set-up it needs, once.
 .PHONY: help setup demo test e2e lint types check bench clean
-UV ?= $(shell command -v uv || echo python3 -m uv)
 RUN := .venv/bin/
 STAMP := .venv/.ready
 
