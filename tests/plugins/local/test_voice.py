@@ -40,6 +40,18 @@ async def test_what_it_says_can_be_understood(voice: PiperVoice) -> None:
     assert "morning" in heard.text
 
 
+async def test_a_long_sentence_comes_in_parts_long_before_it_is_all_made(voice: PiperVoice) -> None:
+    text = (
+        "Yes, I can certainly help you with that, although I should say first that the restaurant is rather "
+        "busy on Friday evenings, so a table by the window may not be free until after nine o'clock."
+    )
+    await voice.warm_up()
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    times = [loop.time() - began async for _ in voice.speak(text)]
+    assert times[0] < times[-1] / 2
+
+
 async def test_nothing_to_say_is_silence(voice: PiperVoice) -> None:
     assert len(await say(voice, " ... ")) == 0
 
