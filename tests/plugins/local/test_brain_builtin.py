@@ -81,6 +81,48 @@ def test_the_receptionists_conversation() -> None:
     assert "reference" in str(talk.result('{"reference": 7}'))
 
 
+def test_what_is_answered_out_of_turn_is_kept_and_never_taken_for_a_name() -> None:
+    talk = Talk(TOOLS)
+    assert talk.say("I'd like to book a table.") == "Under what name?"
+    assert talk.say("For four people.") == "Under what name?"
+    assert talk.say("At seven.") == "Under what name?"
+    assert talk.say("Yes, please.") == "Under what name?"
+    booked = talk.say("It's Anna Smith, please.")
+    assert isinstance(booked, ToolRequest)
+    assert json.loads(booked.arguments) == {"name": "Anna Smith", "people": 4, "time": "seven"}
+
+
+@pytest.mark.parametrize(
+    ("said", "part"), [("Never mind.", "All right"), ("Tell me a joke", "packet"), ("Hello?", "Hello")]
+)
+def test_another_subject_leaves_an_open_question(said: str, part: str) -> None:
+    talk = Talk(TOOLS)
+    assert talk.say("I'd like to book a table.") == "Under what name?"
+    assert part in str(talk.say(said))
+
+
+def test_what_about_another_place_asks_about_that_one() -> None:
+    talk = Talk([tool("get_weather", "The weather in a city.", city="string")])
+    for said, city in [
+        ("What's the weather in Paris?", "Paris"),
+        ("What about New York?", "New York"),
+        ("And Berlin?", "Berlin"),
+    ]:
+        assert talk.say(said) == ToolRequest("get_weather", json.dumps({"city": city}))
+        talk.result("Fine.")
+    assert talk.say("What is the weather like?") == "Could you tell me the city?"
+    assert talk.say("Rome, please.") == ToolRequest("get_weather", '{"city": "Rome"}')
+
+
+def test_a_question_may_go_on_from_the_last_answer() -> None:
+    talk = Talk()
+    talk.say("What is twelve times seven?")
+    assert talk.say("Plus three?") == "84 plus 3 is 87."
+    assert "Saturday, March 7" in str(talk.say("What day is tomorrow?"))
+    talk.say("What's the weather in Paris?")
+    assert "weather data" in str(talk.say("And tomorrow?"))
+
+
 @pytest.mark.parametrize(
     ("said", "part"),
     [
@@ -112,6 +154,16 @@ def test_without_anything_said_it_greets_and_does_as_it_is_told() -> None:
     brain = BuiltinBrain()
     assert "Hello" in str(brain.think(BrainRequest("Greet the user", []))[0])
     assert brain.think(BrainRequest('Say exactly: "Welcome back."', [])) == ["Welcome back."]
+
+
+def test_an_order_to_speak_is_carried_out_only_when_nobody_waits_for_an_answer() -> None:
+    talk = Talk()
+    talk.say("Thank you")
+    order = "You are a receptionist.\nAsk the caller whether they are still there."
+    assert talk.brain.think(BrainRequest(order, talk.items)) == ["May I ask whether you are still there?"]
+    assert "still here" in str(talk.brain.think(BrainRequest("Be brief.", talk.items))[0])
+    talk.items.append({"type": "message", "role": "user", "content": [{"transcript": "Tell me a joke"}]})
+    assert "packet" in str(talk.brain.think(BrainRequest(order, talk.items))[0])
 
 
 def test_tool_choice_is_kept() -> None:

@@ -63,3 +63,21 @@ def test_what_is_missing_is_asked_for() -> None:
 
 def test_words_are_compared_by_their_stems() -> None:
     assert tools.stems("Booking tables") == tools.stems("books a table")
+
+
+def test_of_several_things_said_the_newest_stands() -> None:
+    assert tools.gathered(["make it for six", "a table for four at seven"], BOOK) == {
+        "people": 6,
+        "time": "seven",
+    }
+    note = {"parameters": {"properties": {"note": {"type": "string"}}}}
+    assert tools.gathered(["buy milk"], note) == {"note": "buy milk"}
+
+
+@pytest.mark.parametrize(
+    ("text", "may"),
+    [("Anna", True), ("Anna Maria Smith", True), ("At seven", False), ("never mind", False), ("4", False),
+     ("Friday", False), ("", False), ("I would like a table", False)],
+)  # fmt: skip
+def test_what_may_be_a_name(text: str, may: bool) -> None:
+    assert tools.may_be_a_name(text) is may

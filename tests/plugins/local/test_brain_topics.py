@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from antiphon.plugins.local.brain_topics import STORY, TOPICS, small_sum
+from antiphon.plugins.local.brain_topics import STORY, TOPICS, directive, small_sum
 
 
 @pytest.mark.parametrize(
@@ -29,3 +29,22 @@ def test_every_topic_has_something_to_say() -> None:
     for pattern, answers in TOPICS:
         assert pattern.pattern
         assert all(answer.strip().endswith((".", "?", "!")) for answer in answers)
+
+
+@pytest.mark.parametrize(
+    ("order", "words"),
+    [
+        ("Base.\nSay exactly: We are closed.", "We are closed."),
+        ("Tell the user that they have two messages.", "You have two messages."),
+        ("Please let the caller know the line is busy", "The line is busy."),
+        ("Ask the caller for their name.", "May I ask for your name?"),
+        ("Say goodbye to the user.", "Goodbye, and thank you for calling."),
+        ("Apologize for the wait.", "I am sorry about that."),
+        ("Greet the caller and offer your help.", None),
+        ("Tell the truth.", None),
+        ("Say:", None),
+        ("", None),
+    ],
+)
+def test_orders_to_speak(order: str, words: str | None) -> None:
+    assert directive(order) == words

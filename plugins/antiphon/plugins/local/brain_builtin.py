@@ -7,6 +7,7 @@ in those items again, so it keeps no state between replies. The same conversatio
 
 from __future__ import annotations
 
+import datetime
 import json
 import re
 import time
@@ -14,7 +15,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Any
 
 from antiphon.plugins.local import brain_tools as tools
-from antiphon.plugins.local.brain_topics import TOPICS, small_sum
+from antiphon.plugins.local.brain_topics import TOPICS, directive, small_sum
 from antiphon.plugins.local.engines import BrainRequest, NextMessage, TextDelta, ToolRequest
 
 __all__ = ["BuiltinBrain"]
@@ -22,7 +23,9 @@ __all__ = ["BuiltinBrain"]
 _SAY = re.compile(r"(?:say|repeat|reply with|answer with)(?: exactly)?[:,]?\s*[\"'“](.+?)[\"'”]", re.I | re.S)
 _NAME = re.compile(r"\b(?:my name is|my name's|i am called|call me)\s+([A-Za-z][\w'-]+)", re.I)
 _ASKED = re.compile(r"(?:Which|What|How many|Under|On which|At what|Could you tell me).*\?$")
-_FOLLOW = re.compile(r"^(?:and|what about|how about|and what about)\b\s*(?:for|on|in)?\s*(.*)$", re.I)
+_FOLLOW = re.compile(r"^(?:and what about|and how about|what about|how about|and)\b\s*(.*)$", re.I)
+_MORE_SUM = re.compile(r"^\W*(?:and |now |then )?(plus|minus|times|divided by)\s+\S+\W*$", re.I)
+_RESULT = re.compile(r" is (-?\d+(?:\.\d+)?)\.$")
 
 
 class BuiltinBrain:
@@ -54,10 +57,10 @@ class BuiltinBrain:
             return [_report(items)]
         wanted = _SAY.search(_extra(request))
         said = _said(items)
-        if wanted and not _unanswered(items):
-            return [wanted.group(1)]
         if not said or not _unanswered(items):
-            return [_greeting(request)]
+            if wanted:
+                return [wanted.group(1)]
+            return [directive(_extra(request)) or _greeting(request, bool(_turns(items)))]
         call = self._tool(request, items, said)
         if call is not None:
             return [call]
@@ -72,14 +75,14 @@ class BuiltinBrain:
         if isinstance(choice, Mapping):
             usable = [tool for tool in usable if tool.get("name") == choice.get("name")]
         tool = tools.choose(said, usable)
-        spoken = said
+        spoken = [said]
         if tool is None:
             spoken, tool = self._open_question(items, usable, said)
         if tool is None and (choice == "required" or isinstance(choice, Mapping)) and usable:
             tool = usable[0]
         if tool is None:
             return None
-        found = tools.arguments(spoken, tool)
+        found = tools.gathered(spoken, tool)
         lacking = tools.missing(tool, found)
         if lacking and choice == "auto":
             return tools.question(tool, lacking[0])
@@ -90,14 +93,16 @@ class BuiltinBrain:
 
     def _open_question(
         self, items: Sequence[Mapping[str, Any]], usable: Sequence[Mapping[str, Any]], said: str
-    ) -> tuple[str, Mapping[str, Any] | None]:
-        """What was said before and now, and the tool it is about: an answer to our question, or "and …?"."""
+    ) -> tuple[list[str], Mapping[str, Any] | None]:
+        """What was said, newest first, and the tool it is about: an answer to our question, or "and …?"."""
         turns = _turns(items)
         follow = _FOLLOW.match(said.strip())
         answering = len(turns) >= 2 and turns[-2][0] == "assistant" and _ASKED.search(turns[-2][1])
         if not (answering or follow):
-            return said, None
+            return [said], None
         newest = _framed(turns[-2][1], said) if answering else said
+        if follow:
+            newest = _placed(follow.group(1))
         before: list[str] = []
         for index in range(len(turns) - 2, -1, -1):
             role, text = turns[index]
@@ -108,9 +113,12 @@ class BuiltinBrain:
                 continue
             before.insert(0, _framed(asked, text) if _ASKED.search(asked) else text)
             tool = tools.choose(" ".join(before), usable)
-            if tool is not None:
-                return f"{newest}. {'. '.join(before)}", tool  # what is said now comes first: it is newer
-        return said, None
+            if tool is None:
+                continue
+            if not tools.arguments(newest, tool, loose=False) and _changes_the_subject(said):
+                return [said], None
+            return [newest, *reversed(before)], tool
+        return [said], None
 
     def _talk(self, said: str, items: Sequence[Mapping[str, Any]], has_tools: bool) -> str:
         turns = _turns(items)
@@ -124,15 +132,18 @@ class BuiltinBrain:
             return f"You told me your name is {name}." if name else "You have not told me your name yet."
         if (result := small_sum(said)) is not None:
             return result
+        if (more := _MORE_SUM.match(said)) and before and (last := _RESULT.search(before[-1])):
+            return small_sum(f"{last.group(1)} {said[more.start(1) :]}") or "I lost count, I am afraid."
         now = self._clock()
         if re.search(r"\bwhat(?:'s| is)? (?:the )?time\b|\btime is it\b", said, re.I):
             return f"By my clock it is {time.strftime('%H:%M', now)}."
         if re.search(r"\bwhat(?:'s| is)? (?:the )?(?:date|day)\b|\bday is it\b", said, re.I):
-            return f"Today is {time.strftime('%A, %B', now)} {now.tm_mday}."
-        for pattern, answers in TOPICS:
-            if pattern.search(said):
-                used = sum(text in answers for text in before)
-                return answers[used % len(answers)]
+            return _day(now, said)
+        if (answer := _topic(said, before)) is not None:
+            return answer
+        earlier = [text for role, text in turns[:-1] if role == "user"]
+        if _FOLLOW.match(said.strip()) and earlier and (answer := _topic(earlier[-1], before)) is not None:
+            return answer  # "and tomorrow?" is about what was spoken of before
         short = said.strip().rstrip(".?!")
         if len(short) > 80:
             short = short[:80].rsplit(" ", 1)[0]
@@ -148,7 +159,33 @@ def _extra(request: BrainRequest) -> str:
     return "\n".join([*system, request.instructions])[-2000:]
 
 
-def _greeting(request: BrainRequest) -> str:
+def _topic(said: str, before: Sequence[str]) -> str | None:
+    """The next of the answers to what was said, or None."""
+    for pattern, answers in TOPICS:
+        if pattern.search(said):
+            used = sum(text in answers for text in before)
+            return answers[used % len(answers)]
+    return None
+
+
+def _changes_the_subject(said: str) -> bool:
+    """Whether this is about something we can talk of, not an answer such as "yes, please"."""
+    agrees = re.match(r"\W*(?:yes|yeah|sure|okay|ok|right|please)\b", said, re.I)
+    return not agrees and any(pattern.search(said) for pattern, _ in TOPICS)
+
+
+def _day(now: time.struct_time, said: str) -> str:
+    today = datetime.date(now.tm_year, now.tm_mon, now.tm_mday)
+    for word, verb, days in (("tomorrow", "Tomorrow is", 1), ("yesterday", "Yesterday was", -1)):
+        if word in said.lower():
+            other = today + datetime.timedelta(days=days)
+            return f"{verb} {other:%A, %B} {other.day}."
+    return f"Today is {today:%A, %B} {today.day}."
+
+
+def _greeting(request: BrainRequest, begun: bool) -> str:
+    if begun:
+        return "I am still here. What else can I do for you?"
     asked = _extra(request).lower()
     if "offer" in asked or "help" in asked or "greet" in asked or not asked.strip():
         return "Hello! This is the demonstration agent speaking. How can I help you?"
@@ -193,13 +230,23 @@ def _remembered(items: Sequence[Mapping[str, Any]]) -> str | None:
 
 
 def _framed(asked: str, said: str) -> str:
-    """An answer with the words that its question implies: a name, a time."""
-    bare = said.strip().rstrip(".?!")
-    if "name" in asked and len(bare.split()) <= 2:
-        return f"my name is {bare.title()}"
-    if "time" in asked and not re.match(r"(?i)at\b", bare):
-        return f"at {bare}"
+    """An answer with the words that its question implies: a name, a time, a place."""
+    bare = re.sub(
+        r"(?i)^(?:it's|it is|that's|that is|under|in|um|uh)\b\W*|\W*\bplease$", "", said.strip(" .?!,")
+    )
+    if "name" in asked:
+        return f"my name is {bare.title()}" if tools.may_be_a_name(bare) else said
+    if "time" in asked:
+        return bare if re.match(r"(?i)at\b", bare) else f"at {bare}"
+    if re.search(r"\b(?:city|place|location|town|country)\b", asked):
+        return f"in {bare.title()}" if tools.may_be_a_name(bare) else said
     return bare
+
+
+def _placed(said: str) -> str:
+    """What "what about …?" asks about, with the "in" that a place alone lacks."""
+    bare = said.strip(" .?!,")
+    return f"in {bare}" if bare[:1].isupper() and tools.may_be_a_name(bare) else bare
 
 
 def _report(items: Sequence[Mapping[str, Any]]) -> str:

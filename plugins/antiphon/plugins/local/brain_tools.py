@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["NUMBERS", "arguments", "choose", "missing", "question", "stems"]
+__all__ = ["NUMBERS", "arguments", "choose", "gathered", "may_be_a_name", "missing", "question", "stems"]
 
 _words = re.compile(r"\w+").findall
 NUMBERS = {
@@ -31,6 +31,14 @@ _STOP = frozenset(
         "a an the of for to in on at is are do does did what when which who how it i you my me we and or can "
         "could would will please tell about get gets give given call use this that with your any be has have "
         "from by if as its person user caller returns return string number name"
+    )
+)
+_NO_NAME = frozenset(
+    _words(
+        "at in on for under the a an and or but no not yes yeah yep nope okay ok sure right please thanks "
+        "thank hello hi hey bye goodbye stop wait never mind cancel that this it what who how when where why "
+        "i we you me my our your they people persons guests pm am noon midnight half quarter past o'clock "
+        "which hmm mm um uh well actually tell can could would do does is are"
     )
 )
 _HOUR = "one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|noon|midnight"
@@ -82,13 +90,33 @@ def choose(said: str, tools: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] |
     return best
 
 
-def arguments(said: str, tool: Mapping[str, Any]) -> dict[str, Any]:
-    """What of the tool's parameters was said, as values of the right types."""
+def may_be_a_name(text: str) -> bool:
+    """Whether one to three words may name a person or a place: no number, day, hour or common word."""
+    words = [word.strip(".,?!").lower() for word in text.split()]
+    return 1 <= len(words) <= 3 and not any(
+        word in _NO_NAME or word in NUMBERS or word in _DAYS or not word[:1].isalpha() for word in words
+    )
+
+
+def gathered(said: Sequence[str], tool: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments found in several utterances, newest first: what was said last stands."""
+    found: dict[str, Any] = {}
+    for text in reversed(said):
+        found.update(arguments(text, tool, loose=False))
+    # A text parameter of no known kind takes what is left, and only where nothing better was said.
+    return {**arguments(". ".join(said), tool), **found}
+
+
+def arguments(said: str, tool: Mapping[str, Any], *, loose: bool = True) -> dict[str, Any]:
+    """What of the tool's parameters was said, as values of the right types.
+
+    ``loose`` lets a text parameter of no known kind take the whole of what was said.
+    """
     schema = tool.get("parameters") or {}
     found: dict[str, Any] = {}
     taken: set[str] = set()
     for name, spec in (schema.get("properties") or {}).items():
-        value = _value(name, _plain(spec), said, taken)
+        value = _value(name, _plain(spec), said, taken, loose)
         if value is not None:
             found[name] = value
             taken.add(str(value).lower())
@@ -112,12 +140,7 @@ def question(tool: Mapping[str, Any], name: str) -> str:
             if label.endswith("s") or label == "people"
             else (f"What number shall I use for {label}?")
         )
-    return {
-        "time": "At what time?",
-        "day": "On which day?",
-        "name": "Under what name?",
-        "date": "On which day?",
-    }.get(label, f"Could you tell me the {label}?")
+    return _QUESTIONS.get(label, f"Could you tell me the {label}?")
 
 
 _QUESTIONS = {
@@ -144,7 +167,7 @@ def _plain(given: object) -> dict[str, Any]:
     return spec
 
 
-def _value(name: str, spec: dict[str, Any], said: str, taken: set[str]) -> Any:
+def _value(name: str, spec: dict[str, Any], said: str, taken: set[str], loose: bool) -> Any:
     low = said.lower()
     if spec.get("enum"):
         for value in spec["enum"]:
@@ -158,7 +181,7 @@ def _value(name: str, spec: dict[str, Any], said: str, taken: set[str]) -> Any:
         if re.search(r"\b(yes|yeah|sure|please do|true)\b", low):
             return True
         return False if re.search(r"\b(no|not|don't|false)\b", low) else None
-    return _text(name, said, taken) if kind == "string" else None
+    return _text(name, said, taken, loose) if kind == "string" else None
 
 
 def _number(name: str, kind: str, low: str) -> int | float | None:
@@ -173,7 +196,7 @@ def _number(name: str, kind: str, low: str) -> int | float | None:
     return None
 
 
-def _text(name: str, said: str, taken: set[str]) -> str | None:
+def _text(name: str, said: str, taken: set[str], loose: bool) -> str | None:
     low, label = said.lower(), name.lower()
     if any(part in label for part in ("time", "hour", "when")):
         found = next((match for pattern in _TIMES if (match := pattern.search(said))), None)
@@ -187,5 +210,7 @@ def _text(name: str, said: str, taken: set[str]) -> str | None:
     if "name" in label or label in ("person", "guest", "who", "caller"):
         names = [n for n in _NAME.findall(said) if n.lower() not in _DAYS and n.lower() not in taken]
         return names[-1] if names else None
+    if not loose:
+        return None
     found = re.search(r"\b(?:about|for|on|called|of)\s+(.+?)[.?!]*$", said)
     return found.group(1).strip() if found else said.strip(" .?!") or None

@@ -10,7 +10,7 @@ import re
 
 from antiphon.plugins.local.brain_tools import NUMBERS
 
-__all__ = ["STORY", "TOPICS", "small_sum"]
+__all__ = ["STORY", "TOPICS", "directive", "small_sum"]
 
 STORY = (
     "Here is a story. On a bay in the north there was a lighthouse, and in it lived a keeper who talked "
@@ -79,12 +79,52 @@ TOPICS: tuple[_T, ...] = (
         "Hello again! Go ahead.",
     ),
     _topic(r"^\W*(yes|yeah|sure|okay|ok|right|please)\W*$", "Good. What would you like to hear about?"),
-    _topic(r"^\W*(no|nope|nothing|stop|wait|hold on|hang on(?: a second)?|never mind)\W*$", "All right."),
+    _topic(
+        r"^\W*(no|nope|nothing|stop|wait|hold on|hang on(?: a second)?|never mind"
+        r"|(?:cancel|forget)(?: that| it)?)\W*$",
+        "All right.",
+    ),
     _topic(
         r"\bask not\b|\bcountry can do\b",
         "I know that one: President Kennedy said it at his inauguration in January 1961.",
     ),
 )
+
+_WHO = r"(?:the )?(?:user|caller|person|customer|guest)"
+_SAY = re.compile(r"^(?:please )?say(?: exactly)?:\s*(.+)$", re.I)
+_TELL = re.compile(rf"^(?:please )?(?:tell|remind|inform|let) {_WHO}(?: know)?(?: that)?[:,]?\s+(.+)$", re.I)
+_ASK = re.compile(rf"^(?:please )?ask {_WHO}[:,]?\s+(.+)$", re.I)
+_BYE = re.compile(r"^(?:please )?say (?:goodbye|good-bye|bye)\b|^end the (?:call|conversation)\b", re.I)
+_SORRY = re.compile(r"^(?:please )?apologi[sz]e\b", re.I)
+_TO_YOU = (
+    (r"\b(?:they|he|she|the (?:user|caller|person|customer|guest)) (?:are|is)\b", "you are"),
+    (r"\b(?:they|he|she|the (?:user|caller|person|customer|guest)) (?:have|has)\b", "you have"),
+    (r"\b(?:they|them|he|him|she)\b", "you"),
+    (r"\b(?:their|his|her)\b", "your"),
+)
+
+
+def directive(instructions: str) -> str | None:
+    """What to say where the last line of the instructions orders it, as ``generate_reply`` does; else None.
+
+    Orders to say, tell, ask, apologise and end are understood; greeting is the caller's business.
+    """
+    line = (instructions.strip().splitlines() or [""])[-1].strip()
+    if found := _SAY.match(line):
+        return found.group(1).strip().strip("\"'“”") or None
+    if _BYE.match(line):
+        return "Goodbye, and thank you for calling."
+    if _SORRY.match(line):
+        return "I am sorry about that."
+    for pattern, before, end in ((_TELL, "", "."), (_ASK, "May I ask ", "?")):
+        if found := pattern.match(line):
+            words = found.group(1).strip().rstrip(".?!")
+            for theirs, yours in _TO_YOU:
+                words = re.sub(theirs, yours, words, flags=re.I)
+            text = f"{before}{words}{end}"
+            return text[:1].upper() + text[1:]
+    return None
+
 
 _NUMBER = rf"(-?\d+(?:\.\d+)?|{'|'.join(NUMBERS)})"
 _SUM = re.compile(
