@@ -1,14 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from antiphon.plugins.local.ears import WhisperEars
+from antiphon.plugins.local.ears import WhisperEars, is_stuck
 
-pytestmark = pytest.mark.weights
 Clip = Callable[..., NDArray[np.int16]]
 
 
@@ -19,6 +19,7 @@ async def ears() -> AsyncIterator[WhisperEars]:
     made.close()
 
 
+@pytest.mark.weights
 async def test_it_reads_a_question_and_a_speech(ears: WhisperEars, clip: Clip) -> None:
     assert "weather in Paris" in (await ears.hear(clip("weather_question", 24_000))).text
     heard = await ears.hear(clip("jfk", 24_000))
@@ -27,13 +28,39 @@ async def test_it_reads_a_question_and_a_speech(ears: WhisperEars, clip: Clip) -
     assert -1 < heard.mean_logprob < 0
 
 
+@pytest.mark.weights
 async def test_it_hears_no_words_where_there_are_none(ears: WhisperEars, clip: Clip) -> None:
     assert (await ears.hear(clip("keystrokes_0", 24_000)[:120_000])).text == ""
     assert (await ears.hear(np.zeros(24_000, np.int16))).text in ("", "you", "You")
     assert (await ears.hear(np.zeros(0, np.int16))).text == ""
 
 
+@pytest.mark.weights
 async def test_a_long_turn_is_read_in_pieces(ears: WhisperEars, clip: Clip) -> None:
     speech = clip("jfk", 24_000)
     text = (await ears.hear(np.concatenate([speech, speech, speech]))).text
     assert text.lower().count("ask not what your country") >= 2
+
+
+@pytest.mark.weights
+@pytest.mark.parametrize("name", ["dog_bark", "ringing_phone", "baby_crying", "siren", "car_horn"])
+async def test_it_makes_no_words_of_noise(ears: WhisperEars, shared_audio: Path, name: str) -> None:
+    from faster_whisper.audio import decode_audio
+
+    sound = decode_audio(str(shared_audio / "noise" / f"{name}.flac"), 24_000)
+    assert (await ears.hear((sound * 32767).astype(np.int16))).text == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "stuck"),
+    [
+        ("Beep beep beep Beep Beep", True),
+        ("Oh, oh, oh, ooh, ooh.", True),
+        ("Shh Shh Shhh Shh Shhhhh", True),
+        ("No, no, no.", False),
+        ("the weather there this Thursday", False),
+        ("", False),
+    ],
+)
+def test_one_word_over_and_over_is_a_stuck_decoder(text: str, stuck: bool) -> None:
+    assert is_stuck(text) is stuck

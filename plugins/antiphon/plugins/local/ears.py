@@ -11,6 +11,7 @@ Model: Whisper tiny.en (Radford et al. 2022, arXiv 2212.04356; MIT) in CTranslat
 from __future__ import annotations
 
 import asyncio
+import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from antiphon.plugins.local.engines import RATE_HZ, Heard, Samples
 from antiphon.plugins.local.resample import resample
 from antiphon.plugins.local.weights import INSTALL_HINT, find_whisper
 
-__all__ = ["WhisperEars"]
+__all__ = ["WhisperEars", "is_stuck"]
 
 log = get_logger(__name__)
 
@@ -37,6 +38,15 @@ _LEAST_TOKENS = 12
 # no-speech probability and a low mean log-probability (measured over shared/audio/turns).
 _NO_SPEECH = 0.6
 _UNSURE = -1.0
+# A decoder that is stuck is sure of itself: what it repeats over noise is told by the repeating alone.
+_STUCK_SOUND = re.compile(r"(\w{1,3})\1{9,}", re.IGNORECASE)  # "AHHHHHHHHHHH"; chosen
+_STUCK_WORDS = 4  # that begin alike, and no others; chosen
+
+
+def is_stuck(text: str) -> bool:
+    """Whether this is one word over and over, as over a barking dog or a ringing phone."""
+    words = [re.sub(r"(\w)\1+", r"\1", word) for word in re.findall(r"\w+", text.lower())]
+    return len(words) >= _STUCK_WORDS and len({word[:2] for word in words}) == 1
 
 
 class WhisperEars:
@@ -59,17 +69,19 @@ class WhisperEars:
     async def hear(self, audio: Samples, *, language: str | None = None) -> Heard:
         """Transcribes int16 mono at 24 kHz, shape (n,). Cancelling leaves the pool to finish alone.
 
+        ``language``, e.g. ``de``, matters to multilingual weights only, which detect it otherwise.
+
         Raises:
             ModelUnavailable: The model cannot be run.
         """
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, self.transcribe, audio)
+        return await loop.run_in_executor(self._pool, self.transcribe, audio, language)
 
-    def transcribe(self, audio: Samples) -> Heard:
+    def transcribe(self, audio: Samples, language: str | None = None) -> Heard:
         """As `hear`, on this thread."""
         sound = resample(audio.astype(np.float32) / 32768.0, RATE_HZ, _RATE)
         piece = round(_PIECE_S * _RATE)
-        heard = [self._piece(sound[start : start + piece]) for start in range(0, len(sound), piece)]
+        heard = [self._piece(sound[start : start + piece], language) for start in range(0, len(sound), piece)]
         if not heard:
             return Heard("", no_speech=1.0, mean_logprob=0.0)
         text = " ".join(part.text for part in heard if part.text)
@@ -98,10 +110,10 @@ class WhisperEars:
                 str(path), device="cpu", compute_type="int8", intra_threads=1, inter_threads=self._threads
             )
             tokenizer = Tokenizer.from_file(str(path / "tokenizer.json"))
-            self._loaded = (model, tokenizer, FeatureExtractor())
+            self._loaded = (model, tokenizer, FeatureExtractor(feature_size=model.n_mels))
         return self._loaded
 
-    def _piece(self, sound: np.ndarray) -> Heard:
+    def _piece(self, sound: np.ndarray, language: str | None) -> Heard:
         import ctranslate2
 
         model, tokenizer, extract = self._load()
@@ -116,7 +128,10 @@ class WhisperEars:
         features = ctranslate2.StorageView.from_array(np.ascontiguousarray(mel[None], dtype=np.float32))
         prompt = [tokenizer.token_to_id("<|startoftranscript|>")]
         if model.is_multilingual:
-            prompt += [tokenizer.token_to_id("<|en|>"), tokenizer.token_to_id("<|transcribe|>")]
+            spoken = tokenizer.token_to_id(f"<|{(language or '').split('-')[0].lower()}|>")
+            if spoken is None:
+                spoken = tokenizer.token_to_id(model.detect_language(features)[0][0][0])
+            prompt += [spoken, tokenizer.token_to_id("<|transcribe|>")]
         prompt.append(tokenizer.token_to_id("<|notimestamps|>"))
         limit = len(prompt) + _LEAST_TOKENS + int(_TOKENS_A_SECOND * seconds)
         (result,) = model.generate(
@@ -134,6 +149,6 @@ class WhisperEars:
         text = tokenizer.decode([t for t in tokens if t < prompt[0]]).strip()
         mean = float(result.scores[0])  # over the tokens already: CTranslate2's length penalty is 1
         no_speech = float(result.no_speech_prob)
-        if no_speech > _NO_SPEECH and mean < _UNSURE:
+        if _STUCK_SOUND.search(text) or (no_speech > _NO_SPEECH and (mean < _UNSURE or is_stuck(text))):
             text = ""
         return Heard(text, no_speech, mean)
