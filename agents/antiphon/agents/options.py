@@ -49,7 +49,9 @@ class TurnTaking:
 
     onset_enter: float = _share(0.5, 0.05, 0.99, "speech probability at which a window may begin speech")
     onset_exit: float = _share(0.35, 0.01, 0.98, "speech probability below which a window is no voice")
-    onset_s: float = _seconds(0.064, 0.032, 0.5, "voice needed to call it speech")
+    # One window: over 15 interruptions and 13 backchannels it finds speech 32 ms sooner in the median than
+    # two (96 against 128 ms), and over 11 noises it triggers as rarely. A hold for nothing is taken back.
+    onset_s: float = _seconds(0.032, 0.032, 0.5, "voice needed to call it speech")
     speech_gap_s: float = _seconds(0.192, 0.032, 1.0, "time without voice after which speech has ended")
     input_gap_s: float = _seconds(0.6, 0.1, 10.0, "time without any audio after which speech has ended")
 

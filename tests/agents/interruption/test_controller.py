@@ -160,7 +160,7 @@ def test_an_interruption_is_held_at_once_and_yields_by_its_length() -> None:
     rig.quiet(1.0)
     began = rig.now
     rig.speak(1.2)
-    assert rig.at(act.HoldPlayout) == pytest.approx(began + 0.064, abs=0.001)
+    assert rig.at(act.HoldPlayout) == pytest.approx(began + TurnTaking().onset_s, abs=0.001)
     assert rig.at(act.YieldFloor) == pytest.approx(began + 0.42, abs=W)
     (yielded,) = rig.of(act.YieldFloor)
     assert isinstance(yielded, act.YieldFloor)
