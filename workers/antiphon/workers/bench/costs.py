@@ -94,9 +94,10 @@ async def density(bench: Bench, counts: tuple[int, ...], seconds: float) -> list
         for count in counts:
             while len(callers) < count:
                 callers.append(await stack.enter_async_context(bench.call()))
-            await asyncio.gather(*(caller.play(bench.clips["question"]) for caller in callers))
-            await asyncio.sleep(1.5)  # every agent speaks for 12 s from here on
+            # One whole exchange: the question, and the reply's 12 s.
             start, cpu = time.monotonic(), tree_cpu_s(bench.worker_pid)
+            await asyncio.gather(*(caller.play(bench.clips["question"]) for caller in callers))
+            speaking = time.monotonic() + 1.5
             await asyncio.sleep(seconds)
             end = time.monotonic()
             used = (tree_cpu_s(bench.worker_pid) - cpu) / (end - start)
@@ -111,7 +112,7 @@ async def density(bench: Bench, counts: tuple[int, ...], seconds: float) -> list
                 trial.figures["further call, MB PSS"] = (pss - first) / (count - counts[0])
             good = total = 0
             for caller in callers:
-                heard, slots = ear(caller, start, end).on_schedule(start, end)
+                heard, slots = ear(caller, speaking, end).on_schedule(speaking, end)
                 good, total = good + heard, total + slots
             trial.figures["slots on schedule, %"] = 100 * good / total if total else 0.0
             trials.append(trial)

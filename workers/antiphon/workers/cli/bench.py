@@ -84,7 +84,7 @@ async def _run(
             trials += await costs.cold_start(rig, repeats)
         if "density" in wanted:
             told("calls that share a process")
-            trials += await costs.density(rig, (1, 4), 8.0)
+            trials += await costs.density(rig, (1, 4), 11.0)
     return trials
 
 
