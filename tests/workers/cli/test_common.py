@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from antiphon.agents.errors import ModelUnavailable
 from antiphon.workers.cli import common
+
+if TYPE_CHECKING:
+    from antiphon.workers.sfu import LocalSfu
 
 
 def test_progress_without_a_terminal_says_a_line_now_and_then(
@@ -50,6 +57,48 @@ def test_the_model_listens_once_it_is_given() -> None:
 def test_a_worker_that_cannot_start_ends_with_3(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET"):
         monkeypatch.delenv(name, raising=False)
-    worker = common.start_worker("none.py", [], {})
-    assert worker.wait(30) == 3
-    worker.stop()
+    worker = common.Worker("none.py", [], {})
+    try:
+        assert worker.wait_ready() is False
+        assert worker.poll() == 3
+    finally:
+        worker.stop()
+
+
+@pytest.mark.sfu
+@pytest.mark.timeout(120)
+def test_calls_can_come_once_a_worker_is_ready(sfu: LocalSfu, tmp_path: Path) -> None:
+    app = tmp_path / "bot.py"
+    app.write_text(
+        "from livekit.agents import AgentServer\nserver = AgentServer()\n"
+        "@server.rtc_session()\nasync def entry(ctx): await ctx.connect()\n"
+    )
+    worker = common.Worker(str(app), [], sfu.environment())
+    try:
+        assert not worker.ready
+        assert worker.wait_ready()
+        assert worker.poll() is None
+    finally:
+        worker.stop()
+    assert worker.poll() is not None
+    assert not worker.ready
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_a_verb_even_in_a_shells_background(number: signal.Signals) -> None:
+    script = (
+        "import time; from antiphon.workers.cli.common import end_on_signal; end_on_signal();"
+        "print('ready', flush=True)\n"
+        "try: time.sleep(60)\n"
+        "except KeyboardInterrupt: print('cleaned up')"
+    )
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell does with what it starts by `&`
+    try:
+        process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(number)
+    rest, _ = process.communicate(timeout=10)
+    assert rest == "cleaned up\n"

@@ -240,7 +240,10 @@ async def test_an_unchanged_app_takes_a_call_and_drains_at_the_first_signal(
         async with api.LiveKitAPI(sfu.url, sfu.api_key, sfu.api_secret) as client:
             await client.room.delete_room(api.DeleteRoomRequest(room=f"drain-{executor}"))
     assert running.end() == 0, running.text
-    assert not [process for process in tree if process.is_running() and process.status() != "zombie"]
+    eventually(  # the fork server sees by a closed pipe that the worker is gone
+        lambda: not any(process.is_running() and process.status() != "zombie" for process in tree),
+        "the job processes are gone",
+    )
     for line in running.lines:
         json.loads(line)
 

@@ -45,7 +45,8 @@ rtc:
   ips: {{includes: ["127.0.0.1/32"]}}
   stun_servers: ["127.0.0.1:{stun}"]
 agents: {{target_load: 1.0}}
-room: {{auto_create: true, empty_timeout: 60, departure_timeout: 20}}
+# A room ends when the agent's session does (its grace time): who calls again later gets a new agent.
+room: {{auto_create: true, empty_timeout: 60, departure_timeout: 10}}
 logging: {{level: info, json: false}}
 """
 

@@ -13,6 +13,7 @@ import signal
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from livekit.agents import AgentServer, JobExecutorType
@@ -86,8 +87,17 @@ def run_worker(
     log_format: Literal["json", "console"],
     log_level: str = "info",
     log_personal: bool = False,
+    ready_file: Path | None = None,
 ) -> int:
     """Runs until a signal; returns the exit code.
+
+    Args:
+        server: The app's.
+        settings: How it runs.
+        log_format: Of the logs, which go to standard error.
+        log_level: Least level that is logged.
+        log_personal: Whether transcripts and identities are logged.
+        ready_file: Made once calls can come, for a process that waits for that.
 
     Raises:
         AntiphonError: It cannot start (see `probe.check_environ`).
@@ -95,6 +105,8 @@ def run_worker(
     configure(format=log_format, personal=log_personal, level=log_level)
     check_environ(os.environ)
     prepare(server, settings)
+    if ready_file is not None:
+        server.once("worker_registered", lambda *_: ready_file.touch())
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     try:

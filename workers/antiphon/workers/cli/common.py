@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import tempfile
 import threading
@@ -19,17 +20,36 @@ from antiphon.agents.errors import ModelUnavailable
 from antiphon.workers.guardian import Guarded
 from antiphon.workers.sfu import LocalSfu, start_sfu
 
-__all__ = ["Progress", "console", "pairs", "progress", "running_sfu", "start_model", "start_worker"]
+__all__ = [
+    "Progress",
+    "Worker",
+    "console",
+    "end_on_signal",
+    "pairs",
+    "progress",
+    "running_sfu",
+    "start_model",
+]
 
 console = Console(highlight=False)
 _err = Console(stderr=True, highlight=False)
 
 MODEL_READY_S = 120.0  # s; a cold disk takes most of it, 3 to 5 s are usual
 WORKER_GRACE_S = 10.0  # s to SIGKILL; closing a call takes one or two
+LOOK_S = 0.05  # s between two looks at whether a worker is ready
 PLAIN_EVERY_S = 10.0  # s between two lines of one step's progress where there is no terminal
 
 
 Progress = Callable[[str], None]
+
+
+def end_on_signal() -> None:
+    """Lets SIGTERM end a verb as Ctrl-C does: by `KeyboardInterrupt`, so that everything is cleaned up.
+
+    A shell starts what runs in its background with SIGINT ignored; here it works nonetheless.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
 
 
 @contextmanager
@@ -106,7 +126,37 @@ def start_model() -> tuple[Guarded, str]:
     )
 
 
-def start_worker(app: str, arguments: Sequence[str], environ: Mapping[str, str]) -> Guarded:
+class Worker:
     """`agent start APP` in a process of its own, which says on our terminal what it has to say."""
-    command = [sys.executable, "-m", "antiphon.workers.cli", "start", app, *arguments]
-    return Guarded(command, env={**os.environ, **environ}, grace_s=WORKER_GRACE_S)
+
+    def __init__(self, app: str, arguments: Sequence[str], environ: Mapping[str, str]) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="antiphon-worker-", ignore_cleanup_errors=True)
+        self._ready = Path(self._folder.name) / "ready"
+        command = [sys.executable, "-m", "antiphon.workers.cli", "start", app, *arguments]
+        self._process = Guarded(
+            [*command, "--ready-file", str(self._ready)],
+            env={**os.environ, **environ},
+            grace_s=WORKER_GRACE_S,
+        )
+
+    @property
+    def ready(self) -> bool:
+        """Whether calls can come, or could."""
+        return self._ready.exists()
+
+    def wait_ready(self) -> bool:
+        """Waits until calls can come; False if the process ended before."""
+        while not self.ready:
+            if self.poll() is not None:
+                return False
+            time.sleep(LOOK_S)
+        return True
+
+    def poll(self) -> int | None:
+        """The exit code, or None while it runs."""
+        return self._process.poll()
+
+    def stop(self) -> None:
+        """Ends it and its calls."""
+        self._process.stop()
+        self._folder.cleanup()

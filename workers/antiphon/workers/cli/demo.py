@@ -10,13 +10,14 @@ from typing import Annotated
 
 import typer
 
-from antiphon.agents.errors import AntiphonError, RoomError
-from antiphon.workers.cli.common import console, progress, start_worker
+from antiphon.agents.errors import AppError
+from antiphon.workers.cli.common import Worker, console, end_on_signal, progress
 from antiphon.workers.cli.dev import Surroundings, introduce, surroundings
 
 __all__ = ["demo"]
 
-_ATTEMPTS = 3
+INTERRUPT_AT_S = 1.5  # s after the reply began; chosen, in the midst of its first sentence
+LOOK_S = 0.25  # s between two looks at whether everything still runs
 
 
 def demo(
@@ -28,23 +29,27 @@ def demo(
     ),
 ) -> None:
     """Start a server, a model and an agent, place a recorded call to prove it, and stay up for yours."""
-    import signal
-
     from antiphon.workers import demo_app
 
-    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
+    end_on_signal()
     try:
         with surroundings() as around:
-            arguments = ["--development", "--log-format", "console", "--log-level", "warning"]
-            worker = start_worker(str(demo_app.__file__), arguments, around.environ)
+            arguments = ["--development", "--log-format", "console", "--log-level", "error"]
+            worker = Worker(str(demo_app.__file__), arguments, around.environ)
             try:
+                with progress("Starting the agent"):
+                    if not worker.wait_ready():
+                        raise typer.Exit(worker.poll() or 1)  # its one line is above
                 ok = _prove(around, out / time.strftime("%Y%m%d-%H%M%S"))
                 if once or not ok:
                     raise typer.Exit(0 if ok else 1)
                 introduce(around)
-                while worker.poll() is None and around.server.running:
-                    time.sleep(0.25)
-                raise AntiphonError("the worker or the server ended", hint="Its message is above.")
+                while (code := worker.poll()) is None:
+                    around.check()
+                    time.sleep(LOOK_S)
+                raise AppError(
+                    "the agent ended by itself", value=f"exit code {code}", hint="Its message is above."
+                )
             finally:
                 worker.stop()
     except KeyboardInterrupt:
@@ -52,36 +57,32 @@ def demo(
 
 
 def _prove(around: Surroundings, folder: Path) -> bool:
-    """One recorded call: a question, its answer, an interruption. Says what happened."""
+    """One recorded call: a question, its answer, an interruption. Says what happened.
+
+    Raises:
+        RoomError: No agent came.
+    """
     from antiphon.workers.caller import place_call
 
     clips = files("antiphon.workers") / "data"
-    question, cut_in = clips / "weather_question.flac", clips / "hang_on_a_second.flac"
-    with progress("Waiting for the worker, then placing a recorded call (about 20 s) …"):
-        for attempt in range(_ATTEMPTS):
-            try:
-                result = asyncio.run(
-                    place_call(
-                        url=around.server.url,
-                        api_key=around.server.api_key,
-                        api_secret=around.server.api_secret,
-                        say=[str(question)],
-                        interrupt_with=str(cut_in),
-                        interrupt_at_s=1.5,
-                        out_dir=folder,
-                        agent_timeout_s=12.0,
-                    )
-                )
-                break
-            except RoomError:  # dispatched before the worker had registered: that room stays empty
-                if attempt == _ATTEMPTS - 1:
-                    raise
+    with progress("Placing a recorded call (about 20 s)"):
+        result = asyncio.run(
+            place_call(
+                url=around.server.url,
+                api_key=around.server.api_key,
+                api_secret=around.server.api_secret,
+                say=[str(clips / "weather_question.flac")],
+                interrupt_with=str(clips / "hang_on_a_second.flac"),
+                interrupt_at_s=INTERRUPT_AT_S,
+                out_dir=folder,
+            )
+        )
     exchange = result.exchanges[0]
-    asked = " ".join(line.text for line in result.lines if line.speaker == "user")
-    replies = [line.text.strip() for line in result.lines if line.speaker == "agent" and line.text.strip()]
-    console.print(f"The caller asked, and was understood as: [bold]{asked or '(nothing)'}[/]", soft_wrap=True)
-    for reply in replies:
-        console.print(f"The agent said: [bold]{reply}[/]", soft_wrap=True)
+    who = {"user": "The caller, as understood:", "agent": "The agent, as heard:      "}
+    for line in result.lines:
+        if line.text.strip():
+            console.print(who.get(line.speaker, line.speaker), end=" ")
+            console.print(line.text.strip(), style="bold", markup=False, soft_wrap=True)
     if exchange.response_s is None:
         console.print("[bold red]The agent was not heard.[/]")
     else:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import signal
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
@@ -15,7 +13,8 @@ from typing import Annotated
 import typer
 from watchfiles import PythonFilter, watch
 
-from antiphon.workers.cli.common import console, progress, running_sfu, start_model, start_worker
+from antiphon.agents.errors import AppError, ModelUnavailable, ServerUnavailable
+from antiphon.workers.cli.common import Worker, console, end_on_signal, progress, running_sfu, start_model
 from antiphon.workers.cli.start import App, Executor, LogLevel
 from antiphon.workers.guardian import Guarded
 from antiphon.workers.sfu import LocalSfu
@@ -23,17 +22,18 @@ from antiphon.workers.tokens import make_token
 
 __all__ = ["Surroundings", "dev", "surroundings"]
 
-_STARTUP_S = 20.0  # s; what ends sooner never ran
 _NEEDLESS = ("OPENAI_API_KEY", "OPENAI_BASE_URL")
+_LOOK_MS = 500  # between two looks at whether everything still runs
 
 
 class Surroundings:
     """What an app runs against: a server, and a model if it has none of its own."""
 
-    def __init__(self, server: LocalSfu, environ: dict[str, str], local_model: bool) -> None:
+    def __init__(self, server: LocalSfu, environ: dict[str, str], model: Guarded | None) -> None:
         self.server = server
         self.environ = environ
-        self.local_model = local_model
+        self.model = model
+        """The local model's process; None if the app has another."""
 
     def token(self, room: str, identity: str, agent: str = "") -> str:
         """To join a room, with the agent of that name."""
@@ -45,22 +45,38 @@ class Surroundings:
             agent=agent,
         )
 
+    def check(self) -> None:
+        """Returns while everything runs.
+
+        Raises:
+            ServerUnavailable: The server we started ended.
+            ModelUnavailable: The model did.
+        """
+        if not self.server.running:
+            raise ServerUnavailable(
+                "the LiveKit server ended by itself", hint=f"Its log: {self.server.log_path}."
+            )
+        if self.model is not None and (code := self.model.poll()) is not None:
+            raise ModelUnavailable(
+                "the local model ended by itself", value=f"exit code {code}", hint="Start it all again."
+            )
+
 
 @contextlib.contextmanager
 def surroundings() -> Iterator[Surroundings]:
     """A LiveKit server unless ``LIVEKIT_URL`` names one, and the local model unless a key or URL does."""
     with running_sfu() as server:
         environ = {**os.environ, **server.environment()}
-        process: Guarded | None = None
+        model: Guarded | None = None
         try:
             if not any(os.environ.get(name) for name in _NEEDLESS):
                 with progress("Loading the local model (a demonstration) …"):
-                    process, base_url = start_model()
+                    model, base_url = start_model()
                 environ.update(OPENAI_BASE_URL=base_url, OPENAI_API_KEY="local")
-            yield Surroundings(server, environ, process is not None)
+            yield Surroundings(server, environ, model)
         finally:
-            if process is not None:
-                process.stop()
+            if model is not None:
+                model.stop()
 
 
 def dev(
@@ -73,55 +89,54 @@ def dev(
             envvar="ANTIPHON_LOG_PERSONAL", help="Log transcripts and identities, here only to you."
         ),
     ] = True,
-    reload: Annotated[bool, typer.Option(help="Restart the app when a file of its folder changes.")] = True,
+    reload: Annotated[
+        bool,
+        typer.Option(envvar="ANTIPHON_RELOAD", help="Restart the app when a file of its folder changes."),
+    ] = True,
 ) -> None:
     """Run an app here: local server and model if none is configured, restarted when it changes."""
-    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
-    if not Path(app.partition(":")[0]).is_file():
-        from antiphon.agents.errors import AppError
-
+    end_on_signal()
+    path = Path(app.partition(":")[0])
+    if not path.is_file():
         raise AppError("there is no such application", value=app, hint="Give the path of a .py file.")
-    with surroundings() as around:
-        arguments = [
-            "--executor",
-            executor,
-            "--development",
-            "--log-format",
-            "console",
-            "--log-level",
-            log_level,
-        ]
-        if log_personal:
-            arguments.append("--log-personal")
-        stop = threading.Event()
-        worker = start_worker(app, arguments, around.environ)
-        try:
-            introduce(around, agent_name(app))
-            changes = watch(
-                Path(app.partition(":")[0]).resolve().parent,
-                watch_filter=PythonFilter(),
-                stop_event=stop,
-                rust_timeout=500,
-                yield_on_timeout=True,
-                raise_interrupt=True,
-            )
-            began, started = False, time.monotonic()
-            for changed in changes:
-                if changed and reload:
-                    names = ", ".join(sorted({Path(path).name for _, path in changed}))
-                    console.print(f"[bold]{names} changed; restarting the app[/]")
-                    worker.stop()
-                    worker = start_worker(app, arguments, around.environ)
-                    began = True
-                elif worker.poll() is not None and not (reload and began):
-                    raise typer.Exit(worker.wait())  # its one line is above
-                elif worker.poll() is None and time.monotonic() - started > _STARTUP_S:
-                    began = True  # it has run: from here on a fault is mended and reloaded
-        except KeyboardInterrupt:
-            console.print("Stopping …")
-        finally:
-            stop.set()
-            worker.stop()
+    arguments = ["--executor", executor, "--development", "--log-format", "console", "--log-level", log_level]
+    if log_personal:
+        arguments.append("--log-personal")
+    try:
+        with surroundings() as around:
+            _run(app, path.resolve().parent, arguments, around, reload)
+    except KeyboardInterrupt:
+        console.print("Stopped.")
+
+
+def _run(app: str, folder: Path, arguments: list[str], around: Surroundings, reload: bool) -> None:
+    """Until Ctrl-C, or until the app ends before it ever ran; then a fault is mended and reloaded."""
+    stop = threading.Event()
+    worker = Worker(app, arguments, around.environ)
+    try:
+        if not worker.wait_ready():
+            raise typer.Exit(worker.poll() or 1)  # its one line is above
+        introduce(around, agent_name(app))
+        changes = watch(
+            folder,
+            watch_filter=PythonFilter(),
+            stop_event=stop,
+            rust_timeout=_LOOK_MS,
+            yield_on_timeout=True,
+            raise_interrupt=True,
+        )
+        for changed in changes:
+            around.check()
+            if changed and reload:
+                names = ", ".join(sorted({Path(name).name for _, name in changed}))
+                console.print(f"[bold]{names} changed; restarting the app[/]")
+                worker.stop()
+                worker = Worker(app, arguments, around.environ)
+            elif not reload and (code := worker.poll()) is not None:
+                raise typer.Exit(code)
+    finally:
+        stop.set()
+        worker.stop()
 
 
 def agent_name(app: str) -> str:
@@ -140,7 +155,7 @@ def introduce(around: Surroundings, agent: str = "") -> None:
     console.print(f"LiveKit server: [bold]{server.url}[/] ({server.found})", soft_wrap=True)
     if server.log_path is not None:
         console.print(f"  its log: {server.log_path}", soft_wrap=True)
-    if around.local_model:
+    if around.model is not None:
         console.print(
             "Model: the local one, a demonstration; set OPENAI_API_KEY for OpenAI's", soft_wrap=True
         )

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import secrets
-import signal
 import time
 from typing import Annotated
 
 import typer
 
 from antiphon.agents.errors import ServerUnavailable
-from antiphon.workers.cli.common import console, pairs, running_sfu
+from antiphon.workers.cli.common import console, end_on_signal, pairs, running_sfu
 from antiphon.workers.tokens import make_token
 
 __all__ = ["sfu"]
@@ -26,7 +25,7 @@ def sfu(
     Takes livekit-server from PATH, else from the cache, else builds it (2 to 4 minutes, once). If
     LIVEKIT_URL is set and no port is given, that server is shown instead, and nothing is started.
     """
-    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
+    end_on_signal()
     with running_sfu(port) as server:
         room = f"try-{secrets.token_hex(3)}"
         token = make_token(api_key=server.api_key, api_secret=server.api_secret, room=room, identity="caller")

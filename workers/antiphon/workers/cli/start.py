@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -54,6 +55,7 @@ def start(
     log_level: LogLevel = "info",
     log_personal: LogPersonal = False,
     development: Annotated[bool, typer.Option("--development", hidden=True)] = False,
+    ready_file: Annotated[Path | None, typer.Option("--ready-file", hidden=True)] = None,
 ) -> int:
     """Run an app in production, until a signal: the first drains, the second stops at once.
 
@@ -77,5 +79,10 @@ def start(
 
     settings = WorkerSettings(executor=executor, slots=slots, dev=development, drain_s=drain)
     return run_worker(
-        load_app(app), settings, log_format=log_format, log_level=log_level, log_personal=log_personal
+        load_app(app),
+        settings,
+        log_format=log_format,
+        log_level=log_level,
+        log_personal=log_personal,
+        ready_file=ready_file,
     )
