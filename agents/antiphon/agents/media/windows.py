@@ -1,8 +1,9 @@
 """24 kHz audio as 16 kHz windows for voice detection.
 
 The ingress is 24 kHz, which the models speak; Silero wants 512 samples at 16 kHz. 3:2 by a short
-polyphase filter (windowed sinc, cut at 7.2 kHz), as one matrix product a window: 768 samples in, 512
-out, about 15 us. Its delay of 16 input samples (0.7 ms) is left in.
+polyphase filter (windowed sinc, cut at 7.2 kHz), as one small matrix product a window: 768 samples in,
+512 out, about 25 us. The band of the filter is laid out for a block of 64 outputs, so that BLAS gets
+whole rows (a row an output takes 2.5 times as long). Its delay of 16 input samples (0.7 ms) is left in.
 """
 
 from __future__ import annotations
@@ -32,7 +33,19 @@ def _phases() -> NDArray[np.float32]:
     return np.stack(columns, axis=1).astype(np.float32)
 
 
-_FILTER = _phases()
+_BLOCK_IN, _BLOCK_OUT = 96, 64  # samples that one row of the product takes in and gives out
+
+
+def _band() -> NDArray[np.float32]:
+    """The filter for a block, shape (_BLOCK_IN + _TAPS, _BLOCK_OUT)."""
+    phases = _phases()
+    band = np.zeros((_BLOCK_IN + _TAPS, _BLOCK_OUT), dtype=np.float32)
+    for step in range(_BLOCK_OUT // 2):
+        band[3 * step : 3 * step + _TAPS, 2 * step : 2 * step + 2] = phases
+    return band
+
+
+_FILTER = _band()
 
 
 class Windows:
@@ -62,8 +75,11 @@ class Windows:
 
     def _window(self) -> NDArray[np.int16]:
         block = self._buffer[: _TAPS + WINDOW_IN].astype(np.float32)
-        frames = np.lib.stride_tricks.sliding_window_view(block, _TAPS)[:WINDOW_IN:3]
-        out = np.rint(frames @ _FILTER).reshape(WINDOW_OUT)
+        size = block.itemsize
+        rows = np.lib.stride_tricks.as_strided(
+            block, (WINDOW_IN // _BLOCK_IN, _BLOCK_IN + _TAPS), (_BLOCK_IN * size, size)
+        )
+        out = np.rint(np.ascontiguousarray(rows) @ _FILTER).reshape(WINDOW_OUT)
         self._filled -= WINDOW_IN
         self._buffer[: self._filled] = self._buffer[WINDOW_IN : WINDOW_IN + self._filled].copy()
         window: Samples = np.clip(out, -32768, 32767).astype(np.int16)
