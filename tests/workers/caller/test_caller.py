@@ -66,6 +66,43 @@ async def test_it_plays_records_and_sees(sfu: Any, token: Any, singer: rtc.Room)
         assert (caller.lines[0].speaker, caller.lines[0].text) == ("agent", "La la la.")
 
 
+async def test_background_sound_is_heard_and_does_not_tear_the_voice(
+    sfu: Any, token: Any, singer: rtc.Room
+) -> None:
+    source = rtc.AudioSource(24_000, 1)
+    track = rtc.LocalAudioTrack.create_audio_track("background_audio", source)
+    await singer.local_participant.publish_track(track)
+    tone = (4000 * np.sin(np.arange(24_000) * 2 * np.pi * 440 / 24_000)).astype(np.int16)
+    async with Caller(sfu.url, token("caller")) as caller:
+        await caller.wait_for_agent(10)
+        assert await caller.until(lambda: len(caller.voice) > 0 and len(caller.background) > 0, 5)
+        began = time.monotonic()
+        for each in (singer.source, source):  # type: ignore[attr-defined]
+            await each.capture_frame(rtc.AudioFrame(tone.tobytes(), 24_000, 1, len(tone)))
+        for part in (caller.voice, caller.background, caller.heard):
+            assert await caller.until(
+                lambda part=part: (  # type: ignore[misc]
+                    sum(e - b for b, e in voice_spans(part.render(began, part.ends_at), 24_000)) > 0.5
+                ),
+                5,
+            )
+        steps = np.abs(np.diff(caller.voice.render(began, caller.voice.ends_at).astype(int)))
+        assert steps.max() < 2500  # a whole tone steps by 461 at most; one cut into frames by thousands
+    await source.aclose()
+
+
+async def test_a_room_left_by_a_failed_entry_is_left(sfu: Any, token: Any) -> None:
+    class Failing(Caller):
+        async def connect(self, *, microphone: bool = True) -> None:
+            await super().connect(microphone=microphone)
+            raise RuntimeError("after joining")
+
+    caller = Failing(sfu.url, token("caller"))
+    with pytest.raises(RuntimeError, match="after joining"):
+        await caller.__aenter__()
+    assert not caller.room.isconnected()
+
+
 async def test_a_clip_is_dated_as_it_was_sent(sfu: Any, token: Any) -> None:
     async with Caller(sfu.url, token("caller")) as caller:
         quiet, loud = np.zeros(9600, np.int16), np.full(4800, 9000, np.int16)

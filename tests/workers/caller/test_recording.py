@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from antiphon.workers.caller.recording import Recording, dbfs_onset, level_dbfs, voice_spans
+from antiphon.workers.caller.recording import Mix, Recording, dbfs_onset, level_dbfs, voice_spans
 
 RATE = 24_000
 FRAME = 240
@@ -45,6 +45,20 @@ def test_a_real_gap_shows_as_silence() -> None:
     assert made[round(1.015 * RATE)] == 2
     assert recording.began_at == 5.0
     assert recording.ends_at == pytest.approx(6.01)
+
+
+def test_a_mix_is_the_sum_of_its_tracks_cut_at_full_scale() -> None:
+    mix = Mix(RATE)
+    assert (len(mix), mix.began_at, mix.ends_at) == (0, 0.0, 0.0)
+    assert not mix.render(0.0, 0.01).any()
+    first, second = mix.track(), mix.track()
+    first.add(np.full(FRAME, 30_000, np.int16), 5.0)
+    second.add(np.full(FRAME, 10_000, np.int16), 5.005)
+    whole = Mix(RATE, mix)
+    made = whole.render(5.0, 5.015)
+    assert (made[0], made[FRAME // 2], made[-1]) == (30_000, 32_767, 10_000)
+    assert (whole.began_at, whole.ends_at) == (5.0, pytest.approx(5.015))
+    assert len(whole) == 2
 
 
 def test_levels_onsets_and_spans() -> None:

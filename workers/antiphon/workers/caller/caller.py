@@ -8,7 +8,6 @@ timeline as they come. What a person's app sees is what this sees.
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine
@@ -23,9 +22,10 @@ from antiphon.agents import timeline as tl
 from antiphon.agents.errors import MisuseError, RoomError
 from antiphon.agents.logs import get_logger
 from antiphon.agents.timeline_feed import ATTRIBUTE, TOPIC
-from antiphon.workers.caller.recording import Recording, dbfs_onset
+from antiphon.workers.caller.feed import FeedReader
+from antiphon.workers.caller.recording import Mix, Recording, dbfs_onset
 
-__all__ = ["AGENT_RATE_HZ", "MIC_RATE_HZ", "Caller", "Line", "Played"]
+__all__ = ["AGENT_RATE_HZ", "MIC_RATE_HZ", "Caller", "Line", "Played", "Sound"]
 
 log = get_logger(__name__)
 
@@ -33,9 +33,10 @@ MIC_RATE_HZ = 48_000
 AGENT_RATE_HZ = 24_000
 _FRAME = MIC_RATE_HZ // 100  # samples; 10 ms
 _QUEUE_MS = 40  # of the source; small, so that handed over is nearly on the wire
+_BACKLOG = MIC_RATE_HZ // 5  # samples of live audio that may wait; chosen
 _LATE_S = 0.02  # s; from here on a trial is no longer what it should be
 _STATE = "lk.agent.state"
-_MAX_FEED = 1 << 20  # bytes of one timeline message
+_BACKGROUND = "background_audio"  # livekit-agents' name for the track of its BackgroundAudioPlayer
 
 Samples = NDArray[np.int16]
 
@@ -64,6 +65,16 @@ class Line:
     final: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """10 ms of a track of the agent's, as it came."""
+
+    track: str
+    """Its id."""
+    samples: Samples
+    """Mono at 24 kHz, shape (n,)."""
+
+
 @dataclass(slots=True)
 class _Clip:
     samples: Samples
@@ -80,7 +91,7 @@ class Caller:
     Args:
         url: Of the server.
         token: To join with; it names room and identity.
-        on_event: Told of lines (`Line`), states (`str`) and timeline events as they come.
+        on_event: Told of lines (`Line`), states (`str`), sound (`Sound`) and timeline events as they come.
     """
 
     def __init__(self, url: str, token: str, *, on_event: Callable[[object], None] | None = None) -> None:
@@ -90,8 +101,12 @@ class Caller:
         self.room = rtc.Room()
         self.sent = Recording(MIC_RATE_HZ)
         """The microphone, as handed to the wire."""
-        self.heard = Recording(AGENT_RATE_HZ)
-        """The agent's track, as it arrived."""
+        self.voice = Mix(AGENT_RATE_HZ)
+        """The agent's voice, as it arrived."""
+        self.background = Mix(AGENT_RATE_HZ)
+        """Its background sound, likewise."""
+        self.heard = Mix(AGENT_RATE_HZ, self.voice, self.background)
+        """Both, as a person hears them."""
         self.lines: list[Line] = []
         self.states: list[tuple[float, str]] = []
         self.events: list[tl.Event] = []
@@ -107,11 +122,16 @@ class Caller:
         self._track: rtc.LocalTrackPublication | None = None
         self._clips: deque[_Clip] = deque()
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._offset: float | None = None
-        self._segments: dict[str, Line] = {}
+        self._tracks: set[str] = set()
+        self._feed = FeedReader()
+        self._segments: dict[tuple[str, str], Line] = {}
 
     async def __aenter__(self) -> Caller:
-        await self.connect()
+        try:
+            await self.connect()
+        except BaseException:  # cancelled as well: nobody else would leave the room
+            await self.aclose()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -186,7 +206,12 @@ class Caller:
         return await done
 
     def feed(self, samples: Samples) -> None:
-        """Adds live microphone audio, e.g. from a sound card; it is sent as it comes."""
+        """Adds live microphone audio, e.g. from a sound card; it is sent as it comes.
+
+        A sound card whose clock is faster than ours is kept within 0.2 s by leaving out what is too much.
+        """
+        if sum(len(clip.samples) - clip.position for clip in self._clips) > _BACKLOG:
+            return
         done: asyncio.Future[Played] = asyncio.get_running_loop().create_future()
         self._clips.append(_Clip(samples, None, done))
 
@@ -295,25 +320,31 @@ class Caller:
                 self._on_track(publication.track, publication, participant)
 
     def _on_track(
-        self, track: rtc.Track, _: rtc.RemoteTrackPublication, participant: rtc.RemoteParticipant
+        self, track: rtc.Track, publication: rtc.RemoteTrackPublication, participant: rtc.RemoteParticipant
     ) -> None:
-        if track.kind != rtc.TrackKind.KIND_AUDIO:
+        if track.kind != rtc.TrackKind.KIND_AUDIO or track.sid in self._tracks:
             return
-        if participant.kind == rtc.ParticipantKind.PARTICIPANT_KIND_AGENT:
-            self.agent = participant
-            self._spawn(self._record(track))
-            self._agent_here.set()
-            self._changed.set()
+        if participant.kind != rtc.ParticipantKind.PARTICIPANT_KIND_AGENT:
+            return
+        self._tracks.add(track.sid)
+        if publication.name == _BACKGROUND:
+            self._spawn(self._record(track, self.background.track()))
+            return
+        self.agent = participant
+        self._spawn(self._record(track, self.voice.track()))
+        self._agent_here.set()
+        self._changed.set()
 
-    async def _record(self, track: rtc.Track) -> None:
+    async def _record(self, track: rtc.Track, recording: Recording) -> None:
         stream = rtc.AudioStream(track, sample_rate=AGENT_RATE_HZ, num_channels=1)
         try:
             async for event in stream:
                 samples = np.frombuffer(bytes(event.frame.data), dtype=np.int16)
-                self.heard.add(samples, time.monotonic() - len(samples) / AGENT_RATE_HZ)
-                self._on_event(samples)
+                recording.add(samples, time.monotonic() - len(samples) / AGENT_RATE_HZ)
+                self._on_event(Sound(track.sid, samples))
                 self._changed.set()
         finally:
+            self._tracks.discard(track.sid)  # it may be subscribed to again
             await stream.aclose()
 
     def _on_attributes(self, changed: dict[str, str], participant: rtc.Participant) -> None:
@@ -327,7 +358,7 @@ class Caller:
             self._changed.set()
 
     def _on_transcription(self, reader: rtc.TextStreamReader, identity: str) -> None:
-        self._spawn(self._transcribe(reader, identity))
+        self._spawn(self._read(reader, lambda: self._transcribe(reader, identity)))
 
     async def _transcribe(self, reader: rtc.TextStreamReader, identity: str) -> None:
         attributes = reader.info.attributes or {}
@@ -337,12 +368,15 @@ class Caller:
         speaker = "user" if own or not agent else "agent"
         segment = attributes.get("lk.segment_id", reader.info.stream_id)
         final = attributes.get("lk.transcription_final", "false") == "true"
-        line = self._segments.get(segment)
+        key = (speaker, segment)
+        line = self._segments.get(key)
         if line is None:
-            line = self._segments[segment] = Line(time.monotonic(), speaker)
+            line = self._segments[key] = Line(time.monotonic(), speaker)
             self.lines.append(line)
         if speaker == "user":
-            line.text = await reader.read_all()
+            text = await reader.read_all()
+            if final or not line.final:  # an interim that comes late changes nothing
+                line.text = text
         else:
             async for piece in reader:
                 line.text += piece
@@ -354,30 +388,25 @@ class Caller:
         self._changed.set()
 
     def _on_feed(self, reader: rtc.TextStreamReader, identity: str) -> None:
-        self._spawn(self._take_feed(reader))
+        self._spawn(self._read(reader, lambda: self._take_feed(reader)))
+
+    async def _read(
+        self, reader: rtc.TextStreamReader, take: Callable[[], Coroutine[Any, Any, None]]
+    ) -> None:
+        """A stream that breaks off ends its reading and nothing else; what came of it is kept."""
+        try:
+            await take()
+        except rtc.StreamError as error:
+            log.debug("< a text stream broke off", topic=reader.info.topic, error=str(error))
+        finally:
+            reader.close()
 
     async def _take_feed(self, reader: rtc.TextStreamReader) -> None:
         text = await reader.read_all()
-        for line in text[:_MAX_FEED].splitlines():
-            try:
-                record = json.loads(line)
-                event = tl.from_record(record)
-            except (ValueError, TypeError):
-                continue
-            if event is None:
-                continue
-            if isinstance(event, tl.Clock):
-                self._set_clock(event)
-            shifted = tl.from_record({**record, "at": event.at + (self._offset or 0.0)})
-            assert shifted is not None
-            self.events.append(shifted)
-            self._on_event(shifted)
+        for event in self._feed.read(text, now=time.monotonic(), wall=time.time()):
+            self.events.append(event)
+            self._on_event(event)
         self._changed.set()
-
-    def _set_clock(self, clock: tl.Clock) -> None:
-        """The agent's clock against ours: the same on one machine, else by the wall clocks."""
-        ours = time.monotonic() - (time.time() - clock.wall)
-        self._offset = ours - clock.at if abs(ours - clock.at) > 0.25 else 0.0
 
     def _spawn(self, coro: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(coro)

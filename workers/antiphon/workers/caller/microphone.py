@@ -1,26 +1,34 @@
-"""A call with this machine's microphone and speaker, by PortAudio (sounddevice)."""
+"""A call with this machine's microphone and speaker, by PortAudio (sounddevice).
+
+PortAudio calls back on threads of its own: what goes to the speaker is mixed there, what comes from the
+microphone is rid of the speaker's sound there and handed to the caller's loop.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import secrets
 import signal
+import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from antiphon.agents.errors import ConfigError, MediaError
-from antiphon.workers.caller.caller import AGENT_RATE_HZ, MIC_RATE_HZ, Caller
+from antiphon.workers.caller.caller import AGENT_RATE_HZ, MIC_RATE_HZ, Caller, Sound
+from antiphon.workers.caller.echo import EchoCanceller
 from antiphon.workers.caller.place_call import CallResult, save_call
 from antiphon.workers.tokens import make_token
 
-__all__ = ["Devices", "open_devices", "talk"]
+__all__ = ["Devices", "Speaker", "open_devices", "talk"]
 
+Samples = NDArray[np.int16]
+_WAITING_SAMPLES = AGENT_RATE_HZ // 5  # 0.2 s; chosen: what a busy machine is late, and no talk is delayed by
 _HINT = "Play sound files instead: agent call --say question.wav"
 
 
@@ -56,6 +64,31 @@ def open_devices() -> Devices:
     return Devices(sounddevice, *names)
 
 
+class Speaker:
+    """The agent's tracks on their way to a loudspeaker, mixed. Filled and emptied on different threads."""
+
+    def __init__(self) -> None:
+        self.delay_s = 0.0
+        """From `take` to the sound, s, as the device tells."""
+        self._tracks: dict[str, Samples] = {}
+        self._lock = threading.Lock()
+
+    def add(self, track: str, samples: Samples) -> None:
+        """Sound that came: mono int16 at 24 kHz. A speaker that falls behind skips the oldest."""
+        with self._lock:
+            waiting = self._tracks.get(track, np.zeros(0, np.int16))
+            self._tracks[track] = np.concatenate([waiting, samples])[-_WAITING_SAMPLES:]
+
+    def take(self, count: int) -> Samples:
+        """The next ``count`` samples, silence where there are none."""
+        out = np.zeros(count, dtype=np.int32)
+        with self._lock:
+            for track, waiting in self._tracks.items():
+                out[: len(waiting[:count])] += waiting[:count]
+                self._tracks[track] = waiting[count:]
+        return np.clip(out, -32768, 32767).astype(np.int16)
+
+
 async def talk(
     devices: Devices,
     *,
@@ -83,41 +116,64 @@ async def talk(
         )
     loop = asyncio.get_running_loop()
     hang_up = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    signals = (signal.SIGINT, signal.SIGTERM)
+    for number in signals:
         loop.add_signal_handler(number, hang_up.set)
-    playing: deque[bytes] = deque(maxlen=100)  # 1 s; a speaker that falls behind skips
-
-    def play(out: Any, *_: object) -> None:
-        data = playing.popleft() if playing else b""
-        out[: len(data)] = data
-        out[len(data) :] = bytes(len(out) - len(data))
-
-    speaker = devices.sounddevice.RawOutputStream(
-        samplerate=AGENT_RATE_HZ, channels=1, dtype="int16", blocksize=AGENT_RATE_HZ // 100, callback=play
-    )
+    canceller = EchoCanceller(MIC_RATE_HZ, AGENT_RATE_HZ)
+    speaker = Speaker()
 
     def told(event: object) -> None:
-        if isinstance(event, np.ndarray):
-            playing.append(event.tobytes())
+        if isinstance(event, Sound):
+            speaker.add(event.track, event.samples)
         else:
             on_event(event)
 
     result = CallResult(name)
     caller = Caller(url, token, on_event=told)
 
-    def captured(data: Any, *_: object) -> None:
-        loop.call_soon_threadsafe(caller.feed, np.frombuffer(bytes(data), dtype=np.int16))
+    def play(out: Any, frames: int, time_info: Any, _: object) -> None:
+        samples = speaker.take(frames)
+        speaker.delay_s = float(time_info.outputBufferDacTime - time_info.currentTime)
+        canceller.played(samples)
+        out[:] = samples.tobytes()
 
-    microphone = devices.sounddevice.RawInputStream(
-        samplerate=MIC_RATE_HZ, channels=1, dtype="int16", blocksize=MIC_RATE_HZ // 50, callback=captured
+    def captured(data: Any, frames: int, time_info: Any, _: object) -> None:
+        delay_s = speaker.delay_s + float(time_info.currentTime - time_info.inputBufferAdcTime)
+        clean = canceller.clean(np.frombuffer(bytes(data), dtype=np.int16), delay_s)
+        loop.call_soon_threadsafe(caller.feed, clean)
+
+    sounddevice = devices.sounddevice
+    playing = sounddevice.RawOutputStream(
+        samplerate=AGENT_RATE_HZ, channels=1, dtype="int16", blocksize=AGENT_RATE_HZ // 100, callback=play
     )
-    async with caller:
-        result.began_at = time.monotonic()
-        with speaker, microphone:
-            await caller.wait_for_agent(agent_timeout_s)
-            while not hang_up.is_set() and not caller.disconnected:
-                await caller.until(lambda: hang_up.is_set() or caller.disconnected, 0.5)
-        result.ended_at = time.monotonic()
-        result.lines, result.events = caller.lines, caller.events
-        await asyncio.to_thread(save_call, result, caller, out_dir)
+    microphone = sounddevice.RawInputStream(
+        samplerate=MIC_RATE_HZ, channels=1, dtype="int16", blocksize=MIC_RATE_HZ // 100, callback=captured
+    )
+    try:
+        async with caller:
+            result.began_at = time.monotonic()
+            with playing, microphone:
+                await _until_agent(caller, agent_timeout_s, hang_up)
+                while not hang_up.is_set() and not caller.disconnected:
+                    await caller.until(lambda: hang_up.is_set() or caller.disconnected, 0.5)
+            result.ended_at = time.monotonic()
+            result.lines, result.events = caller.lines, caller.events
+            await asyncio.to_thread(save_call, result, caller, out_dir)
+    finally:
+        for number in signals:
+            loop.remove_signal_handler(number)
     return result
+
+
+async def _until_agent(caller: Caller, timeout: float, hang_up: asyncio.Event) -> None:
+    """Waits for the agent, or for the person to give up."""
+    arrival = asyncio.create_task(caller.wait_for_agent(timeout))
+    giving_up = asyncio.create_task(hang_up.wait())
+    try:
+        await asyncio.wait((arrival, giving_up), return_when=asyncio.FIRST_COMPLETED)
+        if arrival.done():
+            arrival.result()
+    finally:
+        for task in (arrival, giving_up):
+            task.cancel()
+        await asyncio.gather(arrival, giving_up, return_exceptions=True)

@@ -12,7 +12,7 @@ import bisect
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Recording", "dbfs_onset", "level_dbfs", "voice_spans"]
+__all__ = ["Mix", "Recording", "dbfs_onset", "level_dbfs", "voice_spans"]
 
 Samples = NDArray[np.int16]
 _GAP_S = 0.25  # s; a longer hole is no scheduling delay
@@ -72,6 +72,52 @@ class Recording:
         return out
 
 
+class Mix:
+    """Several recordings of one rate heard at once, as one.
+
+    An agent may have more than one track (background sound), and two may follow each other or overlap (a
+    worker replaced by another): each is recorded by itself, since frames of two in one row would be
+    placed behind each other.
+
+    Args:
+        rate_hz: Sample rate of all.
+        parts: What it is made of at first.
+    """
+
+    def __init__(self, rate_hz: int, *parts: Recording | Mix) -> None:
+        self.rate_hz = rate_hz
+        self._parts: list[Recording | Mix] = list(parts)
+
+    def track(self) -> Recording:
+        """A new recording, heard with the others."""
+        recording = Recording(self.rate_hz)
+        self._parts.append(recording)
+        return recording
+
+    def __len__(self) -> int:
+        return sum(len(part) for part in self._parts)
+
+    @property
+    def began_at(self) -> float:
+        """When the earliest began, s; 0 if nothing was heard."""
+        return min((part.began_at for part in self._parts if len(part)), default=0.0)
+
+    @property
+    def ends_at(self) -> float:
+        """When the latest ended, s; 0 if nothing was heard."""
+        return max((part.ends_at for part in self._parts if len(part)), default=0.0)
+
+    def render(self, start: float, end: float) -> Samples:
+        """As `Recording.render`: the sum, cut at full scale."""
+        made = [part.render(start, end) for part in self._parts if len(part)]
+        if len(made) == 1:
+            return made[0]
+        out = np.zeros(max(round((end - start) * self.rate_hz), 0), dtype=np.int32)
+        for part in made:
+            out += part
+        return np.clip(out, -32768, 32767).astype(np.int16)
+
+
 def level_dbfs(samples: Samples) -> float:
     """Root mean square level, dB below full scale; -120 for silence."""
     if not len(samples):
@@ -98,7 +144,7 @@ def voice_spans(
     loud = 10 * np.log10(np.mean(frames**2, axis=1) / 32768.0**2 + 1e-12) > threshold_dbfs
     spans: list[tuple[float, float]] = []
     for index in np.flatnonzero(loud):
-        at = index / 100
+        at = float(index) / 100
         if spans and at - spans[-1][1] < gap_s:
             spans[-1] = (spans[-1][0], at + 0.01)
         else:
