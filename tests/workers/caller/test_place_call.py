@@ -16,9 +16,7 @@ from livekit import rtc
 from antiphon.agents import timeline as tl
 from antiphon.agents.errors import ConfigError, MediaError, RoomError
 from antiphon.workers.caller import place_call
-from antiphon.workers.caller.caller import Line
-from antiphon.workers.caller.place_call import observed
-from antiphon.workers.caller.recording import Recording, level_dbfs, voice_spans
+from antiphon.workers.caller.recording import level_dbfs, voice_spans
 from antiphon.workers.tokens import make_token
 
 DATA = Path(__file__).parents[2] / "data"
@@ -59,14 +57,16 @@ async def perform(track: rtc.Track, source: rtc.AudioSource) -> None:
 @asynccontextmanager
 async def singer(sfu: Any, room_name: str, *, sings: bool) -> AsyncIterator[None]:
     """An agent in the room, as frameworks other than ours could have made it."""
-    keys = {"api_key": sfu.api_key, "api_secret": sfu.api_secret}
+    token = make_token(
+        api_key=sfu.api_key, api_secret=sfu.api_secret, room=room_name, identity="singer", kind="agent"
+    )
     room, source = rtc.Room(), rtc.AudioSource(RATE, 1, queue_size_ms=100)
     tasks: list[asyncio.Task[None]] = []
     if sings:
         room.on(
             "track_subscribed", lambda track, *_: tasks.append(asyncio.create_task(perform(track, source)))
         )
-    await room.connect(sfu.url, make_token(**keys, room=room_name, identity="singer", kind="agent"))
+    await room.connect(sfu.url, token)
     await room.local_participant.publish_track(rtc.LocalAudioTrack.create_audio_track("song", source))
     await room.local_participant.set_attributes({"lk.agent.state": "listening"})
     try:
@@ -121,8 +121,9 @@ async def test_a_question_is_asked_answered_and_interrupted(sfu: Any, tmp_path: 
 @pytest.mark.timeout(60)
 async def test_silence_is_no_answer(sfu: Any) -> None:
     async with singer(sfu, "call-silent", sings=False):
-        keys: dict[str, str] = {"api_key": sfu.api_key, "api_secret": sfu.api_secret}
-        token = make_token(**keys, room="call-silent", identity="caller")
+        token = make_token(
+            api_key=sfu.api_key, api_secret=sfu.api_secret, room="call-silent", identity="caller"
+        )
         result = await place_call(url=sfu.url, token=token, say=[QUESTION], reply_timeout_s=0.5)
     assert not result.answered
     assert result.exchanges[0].response_s is None
@@ -151,11 +152,20 @@ async def test_no_agent_is_an_error_and_leaves_no_files(sfu: Any, tmp_path: Path
     assert not (tmp_path / "call").exists()
 
 
-def test_the_observed_timeline_needs_nothing_of_the_agent() -> None:
-    class Seen:
-        states = ((1.0, "listening"), (3.0, "speaking"))
-        lines = (Line(2.0, "user", "Hi", True),)
-        heard = Recording(24_000)
-
-    events = observed(Seen(), 0.0)  # type: ignore[arg-type]
-    assert [type(event) for event in events] == [tl.AgentState, tl.Transcript, tl.AgentState]
+@pytest.mark.sfu
+@pytest.mark.timeout(60)
+async def test_a_question_may_be_typed(sfu: Any) -> None:
+    """The singer does not read; what was typed is what was asked."""
+    async with singer(sfu, "call-typed", sings=False):
+        result = await place_call(
+            url=sfu.url,
+            api_key=sfu.api_key,
+            api_secret=sfu.api_secret,
+            room="call-typed",
+            agent_name=None,
+            texts=["Hello"],
+            reply_timeout_s=0.3,
+        )
+    (exchange,) = result.exchanges
+    assert (exchange.asked, exchange.response_s) == ("Hello", None)
+    assert exchange.played.began_at == exchange.played.voice_ended_at > result.began_at

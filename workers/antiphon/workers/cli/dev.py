@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import os
-import re
+import secrets
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -142,11 +143,31 @@ def _run(app: str, folder: Path, arguments: list[str], around: Surroundings, rel
 def agent_name(app: str) -> str:
     """The name under which the app's agent is dispatched; empty if it has none or says none plainly.
 
-    Read off the file, without running it: the app runs in the worker, not here.
+    Read off the file, without running it: the app runs in the worker, not here. The environment has its say
+    as in livekit-agents.
     """
-    source = Path(app.partition(":")[0]).read_text(encoding="utf-8", errors="replace")
-    found = re.search(r"""agent_name\s*=\s*["']([^"']+)["']""", source)
-    return found.group(1) if found else ""
+    if override := os.environ.get("LIVEKIT_AGENT_NAME_OVERRIDE"):
+        return override
+    try:
+        tree = ast.parse(Path(app.partition(":")[0]).read_bytes())
+    except (SyntaxError, ValueError):
+        return ""  # the worker says what is wrong with it
+    constants = {
+        target.id: node.value.value
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.keyword) or node.arg != "agent_name":
+            continue
+        value = constants.get(node.value.id) if isinstance(node.value, ast.Name) else None
+        if isinstance(node.value, ast.Constant):
+            value = node.value.value
+        if isinstance(value, str) and value:
+            return value
+    return os.environ.get("LIVEKIT_AGENT_NAME", "")
 
 
 def introduce(around: Surroundings, agent: str = "") -> None:
@@ -159,9 +180,10 @@ def introduce(around: Surroundings, agent: str = "") -> None:
         console.print(
             "Model: the local one, a demonstration; set OPENAI_API_KEY for OpenAI's", soft_wrap=True
         )
-    console.print("Call it from another terminal:", soft_wrap=True)
-    token = around.token("demo", "you", agent)
-    console.print(f"  agent call --url {server.url} --token {token}", soft_wrap=True)
+    console.print(f"Call {agent or 'it'} from another terminal:", markup=False, soft_wrap=True)
+    room = f"try-{secrets.token_hex(3)}"  # new: the agent is dispatched into a room as it is made
+    token = around.token(room, "you", agent)
+    console.print(f"  agent call --url {server.url} --token {token}", markup=False, soft_wrap=True)
     console.print(
         "or with any LiveKit client: that address, that token. Ctrl-C stops everything.", soft_wrap=True
     )
