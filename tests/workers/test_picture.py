@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from antiphon.agents import timeline as tl
+from antiphon.agents.errors import MediaError
 from antiphon.workers.picture import draw_call
 
 TONE = (9000 * np.sin(np.arange(24_000 * 6) * 0.1)).astype(np.int16)
@@ -46,3 +48,25 @@ def test_nothing_heard_is_a_picture_too(tmp_path: Path) -> None:
     nothing = np.zeros(0, np.int16)
     draw_call(path, caller=TONE, agent=nothing, rate_hz=24_000, start=0.0, events=[])
     assert size(path)[0] > 800
+
+
+@pytest.mark.parametrize("text", ["$5_{ to $10^{", "你好", "a\nb", "x" * 4000])
+def test_any_words_can_be_drawn(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "call.png"
+    events = [tl.Yield(1.0, 5, text), tl.ToolCall(2.0, text)]
+    lines = [(0.5, "user", text), (1.0, "agent", text)]
+    draw_call(path, caller=TONE, agent=TONE, rate_hz=24_000, start=0.0, events=events, lines=lines)
+    assert size(path)[0] > 800
+
+
+def test_a_call_of_no_length_is_drawn(tmp_path: Path) -> None:
+    path = tmp_path / "call.png"
+    nothing = np.zeros(0, np.int16)
+    draw_call(path, caller=nothing, agent=nothing, rate_hz=24_000, start=0.0, events=[])
+    assert size(path)[0] > 800
+
+
+def test_without_matplotlib_it_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(MediaError, match=r"needs matplotlib.*antiphon\[local\]"):
+        draw_call(tmp_path / "x.png", caller=TONE, agent=TONE, rate_hz=24_000, start=0.0, events=[])

@@ -5,7 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from antiphon.workers.caller.recording import Mix, Recording, dbfs_onset, level_dbfs, voice_spans
+from antiphon.workers.caller.recording import (
+    Mix,
+    Recording,
+    dbfs_onset,
+    level_dbfs,
+    silent_after,
+    voice_spans,
+)
 
 RATE = 24_000
 FRAME = 240
@@ -77,3 +84,19 @@ def test_levels_onsets_and_spans() -> None:
     assert (begin, end) == (pytest.approx(1.0, abs=0.02), pytest.approx(3.1, abs=0.02))
     assert len(voice_spans(sound, RATE, gap_s=0.05)) == 2
     assert voice_spans(sound[:10], RATE) == []
+
+
+@pytest.mark.parametrize(
+    ("spans", "silent"),
+    [
+        ([(1.0, 3.0), (4.0, 6.0)], 0.5),  # it fell silent
+        ([(1.0, 2.4), (4.0, 6.0)], None),  # it was silent already
+        ([(1.0, 6.9)], None),  # it talks on
+        ([(3.0, 6.0)], None),  # it began later
+        ([], None),
+    ],
+)
+def test_silence_after_a_moment_is_that_of_the_voice_there_was(
+    spans: list[tuple[float, float]], silent: float | None
+) -> None:
+    assert silent_after(spans, 2.5, 7.0) == silent

@@ -8,6 +8,7 @@ under the axis. Drawn with matplotlib (extra ``local``).
 from __future__ import annotations
 
 import textwrap
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from antiphon.agents import timeline as tl
+from antiphon.agents.errors import MediaError
 
 __all__ = ["draw_call"]
 
@@ -41,6 +43,7 @@ _MARKS: dict[type[Any], tuple[str, str, str]] = {
     tl.Failure: ("failure", "#c0272d", "-"),
 }
 _WIDTH_IN_PER_S = 0.55
+_LONGEST_NAME = 28  # letters; a tool may be called anything
 _ROWS = 4  # heights at which labels stand, so that neighbours do not collide
 
 
@@ -64,30 +67,32 @@ def draw_call(
         start: The moment of their first sample on the events' clock, s.
         events: The timeline.
         lines: Transcript as (time, ``user`` or ``agent``, words).
+
+    Raises:
+        MediaError: matplotlib is not installed.
     """
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
-    length = max(len(caller), len(agent)) / rate_hz
-    width = float(np.clip(length * _WIDTH_IN_PER_S, 11, 60))
-    figure, axes = plt.subplots(
-        4, 1, figsize=(width, 6.4), sharex=True, height_ratios=[1.15, 2, 2, 1.5], layout="constrained"
-    )
     try:
-        labels, person, voice, words = axes
-        _wave(person, caller, rate_hz, _PERSON, "caller")
-        _wave(voice, agent, rate_hz, _AGENT, "agent")
-        _states(voice, events, start, length)
-        _holds(voice, events, start, length)
-        _marks(labels, (person, voice), events, start, length, width)
-        _words(words, lines, start, length, width)
-        words.set_xlim(0, length)
-        words.set_xlabel("seconds")
+        from matplotlib.figure import Figure  # with no pyplot: any thread may draw, and nothing is global
+    except ImportError as error:
+        hint = 'Install it with: pip install "antiphon[local]"'
+        raise MediaError("the picture needs matplotlib", value=str(error), hint=hint) from None
+
+    length = max(max(len(caller), len(agent)) / rate_hz, 0.1)
+    width = float(np.clip(length * _WIDTH_IN_PER_S, 11, 60))
+    figure = Figure(figsize=(width, 6.4), layout="constrained", facecolor="white")
+    labels, person, voice, words = figure.subplots(4, 1, sharex=True, height_ratios=[1.15, 2, 2, 1.5])
+    events = sorted(events, key=lambda event: event.at)
+    _wave(person, caller, rate_hz, _PERSON, "caller")
+    _wave(voice, agent, rate_hz, _AGENT, "agent")
+    _states(voice, events, start, length)
+    _holds(voice, events, start, length)
+    _marks(labels, (person, voice), events, start, length, width)
+    _words(words, lines, start, length, width)
+    words.set_xlim(0, length)
+    words.set_xlabel("seconds")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing")  # boxes, where no font has it
         figure.savefig(path, dpi=110)
-    finally:
-        plt.close(figure)
 
 
 def _wave(axis: Any, samples: NDArray[np.int16], rate_hz: int, colour: str, name: str) -> None:
@@ -149,11 +154,14 @@ def _marks(
             name = f"tool {event.name}"
         if isinstance(event, tl.Resume | tl.Yield | tl.Discard) and event.reason:
             name = f"{name} ({event.reason})"
+        name = name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}…"
         row = min(range(_ROWS), key=lambda r: (taken[r] > at, taken[r] if taken[r] > at else r))
         taken[row] = at + a_letter * (len(name) + 2)
         height = _ROWS - 1 - row
         labels.plot([at, at], [-0.2, height + 0.35], color=colour, linestyle=style, linewidth=0.9)
-        labels.text(at + a_letter * 0.4, height + 0.3, name, fontsize=7.5, color=colour, va="center")
+        labels.text(
+            at + a_letter * 0.4, height + 0.3, name, fontsize=7.5, color=colour, va="center", parse_math=False
+        )
         for axis in axes:
             axis.axvline(at, color=colour, linestyle=style, linewidth=0.9, alpha=0.85)
 
@@ -172,4 +180,14 @@ def _words(
             until = own[index + 1][0] if index + 1 < len(own) else length
             letters = max(int((until - at) / length * width / 0.068), 12)
             shown = textwrap.fill(textwrap.shorten(text, letters * 3, placeholder=" …"), letters)
-            axis.text(at, height, shown, fontsize=7.5, color=colour, va="top", ha="left", clip_on=True)
+            axis.text(
+                at,
+                height,
+                shown,
+                fontsize=7.5,
+                color=colour,
+                va="top",
+                ha="left",
+                clip_on=True,
+                parse_math=False,
+            )

@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from antiphon.agents.errors import ConfigError, MediaError
 from antiphon.workers.caller.caller import AGENT_RATE_HZ, MIC_RATE_HZ, Caller, Sound
 from antiphon.workers.caller.echo import EchoCanceller
-from antiphon.workers.caller.place_call import CallResult, save_call
+from antiphon.workers.caller.files import save_call
+from antiphon.workers.caller.place_call import CallResult
 from antiphon.workers.tokens import make_token
 
 __all__ = ["Devices", "Speaker", "open_devices", "talk"]

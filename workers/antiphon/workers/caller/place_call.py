@@ -14,15 +14,18 @@ from numpy.typing import NDArray
 
 from antiphon.agents import timeline as tl
 from antiphon.agents.errors import ConfigError
-from antiphon.workers.caller.audiofile import read_audio, write_stereo
+from antiphon.workers.caller.audiofile import read_audio
 from antiphon.workers.caller.caller import AGENT_RATE_HZ, MIC_RATE_HZ, Caller, Line, Played
-from antiphon.workers.caller.recording import voice_spans
+from antiphon.workers.caller.files import save_call
+from antiphon.workers.caller.recording import silent_after, voice_spans
 from antiphon.workers.tokens import make_token
 
-__all__ = ["CallResult", "Exchange", "place_call", "save_call"]
+__all__ = ["CallResult", "Exchange", "place_call"]
 
 Samples = NDArray[np.int16]
 _QUIET_S = 1.2  # s without the agent's voice, and it listening, after which its reply is over
+_AFTER_S = 8.0  # s; chosen: an interruption need not be answered, and nobody waits longer to see
+_LOOK_BACK_S = 1.0  # s; what came since the last look, and what may have come late
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +33,15 @@ class Exchange:
     """One question and what came of it. Times are s, monotonic."""
 
     asked: str
-    """The clip's name."""
+    """The clip's name, or what was typed."""
     played: Played
     response_s: float | None
     """From the question's last sample above -45 dBFS to the agent's first voice at the ear."""
     reply: str
     """The agent's words, as far as they were heard."""
     interrupted_s: float | None = None
-    """From the interruption's first sample above -45 dBFS to the end of the agent's voice."""
+    """From the interruption's first sample above -45 dBFS to the end of the agent's voice; None if it did
+    not fall silent, or was silent already."""
 
 
 @dataclass(slots=True)
@@ -71,11 +75,13 @@ async def place_call(
     agent_name: str | None = "",
     identity: str | None = None,
     say: Sequence[str | Path] = (),
+    texts: Sequence[str] = (),
     interrupt_with: str | Path | None = None,
     interrupt_at_s: float = 2.5,
     out_dir: str | Path | None = None,
     agent_timeout_s: float = 20.0,
     reply_timeout_s: float = 30.0,
+    reply_limit_s: float = 120.0,
     on_event: Callable[[object], None] | None = None,
 ) -> CallResult:
     """Joins, asks each question in turn, waits for the replies and leaves.
@@ -89,11 +95,13 @@ async def place_call(
         agent_name: Whom to dispatch into the room; None if an agent comes by itself.
         identity: Of the caller.
         say: Sound files, the questions.
+        texts: Further questions, typed.
         interrupt_with: A sound file played over the reply to the last question.
         interrupt_at_s: How long after that reply's first sound, s.
         out_dir: Where recording, timeline and picture go; None for nowhere.
         agent_timeout_s: How long to wait for the agent, s.
         reply_timeout_s: How long to wait for each reply to begin, s.
+        reply_limit_s: How long to listen to each reply, s.
         on_event: Told of what happens, as `Caller` tells it.
 
     Raises:
@@ -121,13 +129,17 @@ async def place_call(
         try:
             await caller.wait_for_agent(agent_timeout_s)
             await caller.until(lambda: any(s in ("listening", "speaking") for _, s in caller.states), 10.0)
-            await _listen(caller, time.monotonic(), 2.0)  # a greeting, if there is one
-            for number, (stem, samples) in enumerate(clips):
-                last = number == len(clips) - 1
-                exchange = await _ask(
-                    caller, stem, samples, cut_in if last else None, interrupt_at_s, reply_timeout_s
+            await _listen(caller, time.monotonic(), 2.0, reply_limit_s)  # a greeting, if there is one
+            questions: list[tuple[str, Samples | None]] = [*clips, *((text, None) for text in texts)]
+            for number, (name, samples) in enumerate(questions):
+                lines_before = len(caller.lines)
+                played = await (caller.play(samples) if samples is not None else _type(caller, name))
+                last = number == len(questions) - 1
+                response, stopped = await _hear(
+                    caller, played, cut_in if last else None, interrupt_at_s, reply_timeout_s, reply_limit_s
                 )
-                result.exchanges.append(exchange)
+                reply = " ".join(x.text for x in caller.lines[lines_before:] if x.speaker == "agent")
+                result.exchanges.append(Exchange(name, played, response, reply.strip(), stopped))
         finally:
             result.ended_at = time.monotonic()
             result.lines, result.events = caller.lines, caller.events
@@ -137,100 +149,55 @@ async def place_call(
     return result
 
 
-async def _ask(
-    caller: Caller,
-    stem: str,
-    samples: Samples,
-    cut_in: Samples | None,
-    interrupt_at_s: float,
-    reply_timeout_s: float,
-) -> Exchange:
-    lines_before = len(caller.lines)
-    played = await caller.play(samples)
-    voice = await _listen(caller, played.voice_ended_at, reply_timeout_s, whole=cut_in is None)
-    response = None if voice is None else voice - played.voice_ended_at
-    stopped: float | None = None
-    if voice is not None and cut_in is not None:
-        interruption = await caller.play(cut_in, voice + interrupt_at_s)
-        await _listen(caller, interruption.voice_ended_at, reply_timeout_s)
-        spans = _voices(caller, interruption.onset_at - 0.2, interruption.onset_at + 5.0)
-        if spans:
-            stopped = max(interruption.onset_at - 0.2 + spans[0][1] - interruption.onset_at, 0.0)
-    reply = " ".join(line.text for line in caller.lines[lines_before:] if line.speaker == "agent")
-    return Exchange(stem, played, response, reply.strip(), stopped)
+async def _type(caller: Caller, text: str) -> Played:
+    at = time.monotonic()
+    await caller.send_text(text)
+    return Played(at, at, at, at)
 
 
-async def _listen(caller: Caller, since: float, timeout: float, *, whole: bool = True) -> float | None:
+async def _hear(
+    caller: Caller, played: Played, cut_in: Samples | None, cut_in_at_s: float, timeout: float, limit: float
+) -> tuple[float | None, float | None]:
+    """Hears a reply to its end, or interrupts it; the response and the time to silence, s."""
+    voice = await _listen(caller, played.voice_ended_at, timeout, limit, whole=cut_in is None)
+    if voice is None:
+        return None, None
+    response = voice - played.voice_ended_at
+    if cut_in is None:
+        return response, None
+    cut = await caller.play(cut_in, voice + cut_in_at_s)
+    await _listen(caller, cut.voice_ended_at, min(timeout, _AFTER_S), limit)
+    start, end = cut.onset_at - 1.0, time.monotonic()
+    spans = [(start + a, start + b) for a, b in _voices(caller, start, end)]
+    return response, silent_after(spans, cut.onset_at, end)
+
+
+async def _listen(
+    caller: Caller, since: float, timeout: float, limit: float, *, whole: bool = True
+) -> float | None:
     """Waits for the agent's voice after ``since``, and for its end; returns when it began, or None."""
-    deadline = time.monotonic() + timeout
-    began: float | None = None
-    while time.monotonic() < deadline or began is not None:
-        if caller.disconnected:
+    looked, deadline = since, time.monotonic() + timeout
+    began, ended = None, 0.0
+    while not caller.disconnected:
+        now = time.monotonic()
+        start = max(since, looked - _LOOK_BACK_S)
+        spans, looked = _voices(caller, start, now), now
+        if spans:
+            ended = start + spans[-1][1]
+            if began is None:
+                began, deadline = start + spans[0][0], now + limit
+        if began is None:
+            if now >= deadline:
+                break
+        elif not whole or now >= deadline:
             break
-        spans = _voices(caller, since, time.monotonic())
-        if spans and began is None:
-            began = since + spans[0][0]
-            if not whole:
-                return began
-        if began is not None:
-            ended = since + spans[-1][1]
+        else:
             listening = bool(caller.states) and caller.states[-1][1] == "listening"
-            quiet = time.monotonic() - ended
-            if (quiet > _QUIET_S and listening) or quiet > 4 * _QUIET_S:
-                return began
+            if now - ended > (_QUIET_S if listening else 4 * _QUIET_S):
+                break
         await asyncio.sleep(0.1)
     return began
 
 
 def _voices(caller: Caller, start: float, end: float) -> list[tuple[float, float]]:
-    return voice_spans(caller.heard.render(start, end), AGENT_RATE_HZ)
-
-
-def save_call(result: CallResult, caller: Caller, folder: Path) -> None:
-    """Writes the stereo recording (caller left, agent right), the timeline and the picture."""
-    from livekit import rtc
-
-    folder.mkdir(parents=True, exist_ok=True)
-    start = min(result.began_at, caller.sent.began_at or result.began_at)
-    mic48 = caller.sent.render(start, result.ended_at)
-    resampler = rtc.AudioResampler(MIC_RATE_HZ, AGENT_RATE_HZ, quality=rtc.AudioResamplerQuality.HIGH)
-    pushed = resampler.push(rtc.AudioFrame(mic48.tobytes(), MIC_RATE_HZ, 1, len(mic48)))
-    frames = [np.frombuffer(bytes(f.data), dtype=np.int16) for f in [*pushed, *resampler.flush()]]
-    mic = np.concatenate(frames) if frames else np.zeros(0, dtype=np.int16)
-    agent = caller.heard.render(start, result.ended_at)
-    result.recording = folder / "call.wav"
-    write_stereo(result.recording, mic, agent, AGENT_RATE_HZ)
-    result.timeline = folder / "timeline.jsonl"
-    events = result.events or observed(caller, start)
-    record = tl.Timeline(now=lambda: start)
-    for event in events:
-        if not isinstance(event, tl.Clock):
-            record.append(event)
-    record.write(result.timeline, personal=True)
-    try:
-        from antiphon.workers.picture import draw_call
-    except ImportError:
-        return
-    result.picture = folder / "call.png"
-    draw_call(
-        result.picture,
-        caller=mic,
-        agent=agent,
-        rate_hz=AGENT_RATE_HZ,
-        start=start,
-        events=events,
-        lines=[(line.at, line.speaker, line.text) for line in result.lines],
-    )
-
-
-def observed(caller: Caller, start: float) -> list[tl.Event]:
-    """What the caller could see by itself, for an agent that sends no timeline."""
-    made: list[tl.Event] = [tl.AgentState(at, state) for at, state in caller.states]
-    made += [
-        tl.Transcript(line.at, "user" if line.speaker == "user" else "agent", line.final, line.text)
-        for line in caller.lines
-    ]
-    for begin, end in voice_spans(caller.heard.render(start, caller.heard.ends_at), AGENT_RATE_HZ):
-        made.append(tl.PlayoutStarted(start + begin))
-        made.append(tl.PlayoutEnded(start + end, round((end - begin) * 1000), False))
-    return sorted(made, key=lambda event: event.at)
+    return voice_spans(caller.voice.render(start, end), AGENT_RATE_HZ)

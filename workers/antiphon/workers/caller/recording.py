@@ -8,13 +8,15 @@ them settles at once where the least delayed frames were. After a real gap it st
 from __future__ import annotations
 
 import bisect
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Mix", "Recording", "dbfs_onset", "level_dbfs", "voice_spans"]
+__all__ = ["Mix", "Recording", "dbfs_onset", "level_dbfs", "silent_after", "voice_spans"]
 
 Samples = NDArray[np.int16]
+_SILENT_S = 0.3  # s without a voice that are a silence (measures.md)
 _GAP_S = 0.25  # s; a longer hole is no scheduling delay
 
 
@@ -133,7 +135,7 @@ def dbfs_onset(samples: Samples, threshold_dbfs: float = -45.0) -> tuple[int, in
 
 
 def voice_spans(
-    samples: Samples, rate_hz: int, *, threshold_dbfs: float = -35.0, gap_s: float = 0.3
+    samples: Samples, rate_hz: int, *, threshold_dbfs: float = -35.0, gap_s: float = _SILENT_S
 ) -> list[tuple[float, float]]:
     """Spans with a voice: 10 ms frames above a level, gaps shorter than ``gap_s`` closed. In s."""
     step = rate_hz // 100
@@ -150,3 +152,20 @@ def voice_spans(
         else:
             spans.append((at, at + 0.01))
     return spans
+
+
+def silent_after(spans: Sequence[tuple[float, float]], onset: float, end: float) -> float | None:
+    """From a moment to the end of the voice that was there, s.
+
+    Args:
+        spans: Where there was voice, s.
+        onset: The moment, s.
+        end: To when it was listened to, s.
+
+    Returns:
+        None if there was no voice at that moment, or it had not ended by ``end``.
+    """
+    for began, ended in spans:
+        if began <= onset < ended:
+            return ended - onset if ended < end - _SILENT_S else None
+    return None
