@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from livekit import rtc
+
+from antiphon.agents import timeline as tl
+from antiphon.workers.caller.caller import Line
+from antiphon.workers.cli.call import _Live
+from antiphon.workers.tokens import make_token
 
 CLIP = Path(__file__).parents[2] / "data" / "weather_question.flac"
 
@@ -70,3 +79,51 @@ def test_no_microphone_says_what_to_do_instead() -> None:
     done = call("--url", "ws://127.0.0.1:9", "--token", "t")
     if done.returncode != 0:  # a machine without sound, as servers are
         one_line(done, "--say")
+
+
+def test_an_interruption_of_nothing_and_a_folder_that_is_none(tmp_path: Path) -> None:
+    keys = ("--url", "ws://127.0.0.1:9", "--token", "t")
+    one_line(call(*keys, "--interrupt-with", str(CLIP)), "--interrupt-with", "--say")
+    taken = tmp_path / "file"
+    taken.write_text("")
+    one_line(call(*keys, "--say", str(CLIP), "--out", str(taken / "calls")), "--out", "file")
+
+
+def test_words_of_any_kind_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    with _Live() as live:
+        live.show(Line(1.0, "user", "half a", False))
+        live.show(Line(1.0, "user", "[/] is [no] markup", True))
+        live.show(tl.ToolCall(1.0, "[red]"))
+        live.show(tl.Yield(1.0, 1200, "turn"))
+        live.show(3)
+    shown = capsys.readouterr().out.splitlines()
+    assert shown == [" user [/] is [no] markup", "      tool [red]", "      yielded (turn) after 1.2 s heard"]
+
+
+@pytest.mark.sfu
+async def test_ctrl_c_hangs_up_and_leaves_what_was_recorded(sfu: Any, tmp_path: Path) -> None:
+    token = make_token(
+        api_key=sfu.api_key, api_secret=sfu.api_secret, room="ctrl-c", identity="agent", kind="agent"
+    )
+    room, source = rtc.Room(), rtc.AudioSource(24_000, 1)
+    asked = asyncio.Event()
+    room.on("track_subscribed", lambda *_: asked.set())
+    await room.connect(sfu.url, token)
+    await room.local_participant.publish_track(rtc.LocalAudioTrack.create_audio_track("v", source))
+    await room.local_participant.set_attributes({"lk.agent.state": "speaking"})
+    tone = np.full(24_000, 5000, np.int16) * np.tile([1, -1], 12_000).astype(np.int16)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "antiphon.workers.cli", "call", "--room", "ctrl-c", "--say", str(CLIP),
+        "--out", str(tmp_path / "c"),
+        env={**os.environ, **sfu.environment()}, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    await asyncio.wait_for(asked.wait(), 30)
+    await source.capture_frame(rtc.AudioFrame(tone.tobytes(), 24_000, 1, 24_000))
+    process.send_signal(signal.SIGINT)
+    out, err = await asyncio.wait_for(process.communicate(), 30)
+    await room.disconnect()
+    await source.aclose()
+    assert process.returncode == 130
+    assert b"Hung up" in out
+    assert b"Traceback" not in err
+    assert {"call.wav", "timeline.jsonl", "call.png"} == set(os.listdir(tmp_path / "c"))
