@@ -113,19 +113,20 @@ def dev(
 def _run(app: str, folder: Path, arguments: list[str], around: Surroundings, reload: bool) -> None:
     """Until Ctrl-C, or until the app ends before it ever ran; then a fault is mended and reloaded."""
     stop = threading.Event()
+    changes = watch(
+        folder,
+        watch_filter=PythonFilter(),
+        stop_event=stop,
+        rust_timeout=_LOOK_MS,
+        yield_on_timeout=True,
+        raise_interrupt=True,
+    )
     worker = Worker(app, arguments, around.environ)
     try:
+        next(changes)  # from here on no change is missed, while the app starts neither
         if not worker.wait_ready():
             raise typer.Exit(worker.poll() or 1)  # its one line is above
         introduce(around, agent_name(app))
-        changes = watch(
-            folder,
-            watch_filter=PythonFilter(),
-            stop_event=stop,
-            rust_timeout=_LOOK_MS,
-            yield_on_timeout=True,
-            raise_interrupt=True,
-        )
         for changed in changes:
             around.check()
             if changed and reload:
