@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from numpy.typing import NDArray
 
+from antiphon.agents.errors import MisuseError
 from antiphon.agents.interruption import InterruptionController, State, Verdict
 from antiphon.agents.interruption import actions as act
 from antiphon.agents.interruption import events as ev
+from antiphon.agents.interruption.verdicts import DurationJudge
 from antiphon.agents.options import TurnTaking
 from antiphon.plugins.silero import SileroVad
 
@@ -379,6 +381,70 @@ def test_the_application_commits_and_clears() -> None:
     rig.quiet(1.0)
     assert len(rig.of(act.CommitTurn)) == 1
     assert len(rig.of(act.DiscardTurn)) == 1
+
+
+@pytest.mark.parametrize("request_", [ev.CommitRequested, ev.ClearRequested])
+def test_a_voice_that_goes_on_after_a_commit_or_clear_is_a_turn_of_its_own(
+    request_: Callable[[float], ev.Event],
+) -> None:
+    rig = Rig()
+    rig.speak(0.6)
+    rig.send(request_(rig.now))
+    rig.log.clear()
+    rig.speak(1.0)
+    rig.quiet(1.0)
+    assert rig.names() == ["ReportSpeech", "OpenGate", "ReportSpeech", "CloseGate", "CommitTurn"]
+
+
+def test_a_voice_that_goes_on_after_a_clear_over_the_agent_is_held_again() -> None:
+    rig = Rig()
+    rig.reply()
+    rig.quiet(0.5)
+    rig.speak(0.2)
+    rig.send(ev.ClearRequested(rig.now))
+    rig.speak(1.0)
+    rig.quiet(1.0)
+    assert len(rig.of(act.HoldPlayout)) == 2
+    assert len(rig.of(act.YieldFloor)) == len(rig.of(act.CommitTurn)) == 1
+
+
+class _Mute(DurationJudge):
+    """States a deadline and has nothing to say when it passes."""
+
+    def expire(self, now: float) -> None:
+        return None
+
+    def frame(self, now: float, speech: float, voiced: bool) -> None:
+        return None
+
+    def ended(self, now: float, ended_at: float) -> None:
+        self._quiet_at = ended_at + 0.2
+
+
+def test_a_judge_without_an_answer_leaves_it_to_the_longest_hold() -> None:
+    rig = Rig()
+    judge = _Mute(yield_after_s=0.42, resume_quiet_s=0.25)
+    rig.controller = InterruptionController(TurnTaking(), judge=judge, strict=True)
+    rig.reply()
+    rig.speak(0.2)
+    held = rig.at(act.HoldPlayout)
+    rig.quiet(0.5)
+    due = rig.controller.deadline()
+    assert due is not None
+    assert due.at > rig.now
+    rig.quiet(3.0)
+    assert rig.at(act.ResumePlayout) == pytest.approx(held + TurnTaking().hold_s, abs=W)
+
+
+def test_an_event_of_no_known_class_is_counted_in_a_call_and_refused_in_a_test() -> None:
+    class Stranger:
+        now = 1.0
+
+    live = InterruptionController(TurnTaking())
+    assert live.handle(Stranger()) == ()  # type: ignore[arg-type]
+    assert live.unforeseen == {"Stranger": 1}
+    with pytest.raises(MisuseError, match="Stranger"):
+        InterruptionController(TurnTaking(), strict=True).handle(Stranger())  # type: ignore[arg-type]
 
 
 def test_a_reply_in_text_alone_leaves_the_thinking() -> None:

@@ -73,6 +73,8 @@ class InterruptionController:
         """Who has the floor."""
         self.faults: Counter[tuple[State, Trigger]] = Counter()
         """Pairs that the table did not foresee."""
+        self.unforeseen: Counter[str] = Counter()
+        """Events of classes that the controller does not know."""
         self._now = 0.0
         self._since = 0.0  # when the state, or the last advance in it, began
         self._reply = ""  # in the person's ear, or the last that was
@@ -81,6 +83,7 @@ class InterruptionController:
         self._waiting: dict[str, bool] = {}  # requested and not started: id -> interruptible
         self._retired: deque[str] = deque(maxlen=_RETIRED)
         self._speech = 0  # counts the speeches that the judge is asked about
+        self._judge_asked: float | None = None  # the judge's deadline that passed without an answer
         self._over_agent_s = 0.0  # voice that stood over the agent in the speech that is on
         self._frame_at: float | None = None
         self._actions: list[act.Action] = []
@@ -89,7 +92,11 @@ class InterruptionController:
         """Takes an event; returns what to do, in order."""
         self._now = max(self._now, event.now)
         if not isinstance(event, ev.DeadlineReached):
-            self._HANDLERS[type(event)](self, event)
+            handler = self._HANDLERS.get(type(event))
+            if handler is None:
+                self._unforeseen(event)
+            else:
+                handler(self, event)
         self._due()
         actions, self._actions = tuple(self._actions), []
         return actions
@@ -108,7 +115,7 @@ class InterruptionController:
             case State.YIELDED:
                 found.append(Deadline(self._since + options.cancel_s, Reason.CANCEL))
             case State.HELD:
-                judged = self._judge.deadline()
+                judged = self._judge_due()
                 at = self._since + options.hold_s
                 found.append(Deadline(at if judged is None else min(at, judged), Reason.VERDICT))
         return min(found, key=lambda due: due.at, default=None)
@@ -152,13 +159,21 @@ class InterruptionController:
     def _commit_requested(self, event: ev.CommitRequested) -> None:
         if self.state is State.HELD:
             self._step(Trigger.VERDICT_TURN, "committed by the application")
+        self._cut_speech()
         if self._turn.place is not Place.NOWHERE:
-            self._actions += self._turn.commit(self._now, self._onset.speaking, self._onset.voiced_s)
+            self._actions += self._turn.commit(self._now, False, 0.0)
 
     def _clear_requested(self, event: ev.ClearRequested) -> None:
         self._actions += self._turn.discard("cleared by the application")
         if self.state is State.HELD:
             self._step(Trigger.VERDICT_BACKCHANNEL, "cleared by the application")
+        self._cut_speech()
+
+    def _cut_speech(self) -> None:
+        """Ends the speech that is on, so that a voice that goes on has an onset and a turn of its own."""
+        ended = self._onset.lose(self._now)
+        if ended is not None:
+            self._ended(ended)
 
     def _estimated(self, event: ev.EndOfTurnEstimated) -> None:
         self._turn.estimated(self._now, event.probability)
@@ -251,6 +266,7 @@ class InterruptionController:
         if not (interruptible and self._options.interruptions):
             return self.state
         self._speech += 1
+        self._judge_asked = None
         self._judge.begin(self._speech, self._now, self._onset.voiced_s if self._fresh() else 0.0)
         self._actions.append(act.HoldPlayout())
         return State.HELD
@@ -358,8 +374,9 @@ class InterruptionController:
         ):
             self._lost(ev.InputLost(self._now))
         if self.state is State.HELD:
-            judged = self._judge.deadline()
+            judged = self._judge_due()
             if judged is not None and self._now >= judged:
+                self._judge_asked = judged
                 self._verdict(self._judge.expire(self._now))
         self._actions += self._turn.tail_over(self._now)
         if self._turn.over(self._now, self._onset.speaking):
@@ -389,6 +406,16 @@ class InterruptionController:
         if following is not self.state:
             self.state = following
             self._since = self._now
+
+    def _judge_due(self) -> float | None:
+        """The judge's deadline, unless it has passed already and brought no answer."""
+        due = self._judge.deadline()
+        return None if due == self._judge_asked else due
+
+    def _unforeseen(self, event: object) -> None:
+        self.unforeseen[type(event).__name__] += 1
+        if self._strict:
+            raise MisuseError("the controller knows no such event", value=type(event).__name__)
 
     def _fault(self, trigger: Trigger, what: str) -> None:
         self.faults[self.state, trigger] += 1
