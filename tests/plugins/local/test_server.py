@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
 import aiohttp
@@ -17,6 +18,7 @@ from pydantic import TypeAdapter
 
 from antiphon.agents.errors import ConfigError
 from antiphon.plugins import openai
+from antiphon.plugins.local.engines import BrainRequest, Engines, Heard, Samples, TextDelta
 from antiphon.plugins.local.server import LocalRealtimeServer
 from antiphon.plugins.local.testing import Say, ScriptedServer, chirp_reply
 
@@ -38,6 +40,13 @@ async def read(socket: aiohttp.ClientWebSocketResponse, until: str) -> list[dict
         events.append(json.loads(message.data))
         EVENTS.validate_python(events[-1])
     return events
+
+
+async def ended(server: LocalRealtimeServer) -> None:
+    """Waits until no session is left."""
+    async with asyncio.timeout(10):
+        while server.sessions:  # noqa: ASYNC110 - the server has no event for it
+            await asyncio.sleep(0.01)
 
 
 async def test_no_key_is_401_before_any_frame(http: aiohttp.ClientSession) -> None:
@@ -62,7 +71,7 @@ async def test_a_turn_and_what_is_no_event(http: aiohttp.ClientSession) -> None:
         http.ws_connect(f"{server.url}?model=m", headers={"Authorization": "Bearer x"}) as socket,
     ):
         await read(socket, "conversation.created")
-        for nonsense in ("{", "[]", '"text"', '{"type": 5}'):
+        for nonsense in ("{", "[]", '"text"', '{"type": 5}', "1" * 5000, "[" * 5000):
             await socket.send_str(nonsense)
             await read(socket, "error")
         await socket.send_bytes(b"\x00\x01")
@@ -95,6 +104,7 @@ async def test_a_session_ends_at_its_limit_with_1001(http: aiohttp.ClientSession
         closed = await asyncio.wait_for(socket.receive(), 5)
         assert closed.type is aiohttp.WSMsgType.CLOSE
         assert closed.data == 1001
+        await ended(server)
 
 
 async def test_one_sessions_fault_does_not_touch_another(http: aiohttp.ClientSession) -> None:
@@ -109,6 +119,52 @@ async def test_one_sessions_fault_does_not_touch_another(http: aiohttp.ClientSes
         assert (await read(other, "response.done"))[-1]["response"]["status"] == "completed"
 
 
+async def test_a_client_that_vanishes_amid_a_flood_leaves_nothing(http: aiohttp.ClientSession) -> None:
+    async with ScriptedServer([Say("long", chirp_reply(30.0))], speed=1000.0) as server:
+        socket = await http.ws_connect(server.url, headers={"Authorization": "Bearer x"})
+        await socket.send_json({"type": "response.create"})
+        second = base64.b64encode(bytes(48_000)).decode()
+        for _ in range(300):
+            await socket.send_json({"type": "input_audio_buffer.append", "audio": second})
+        assert server.sessions
+        connection = socket._response.connection
+        assert connection is not None
+        assert connection.transport is not None
+        connection.transport.abort()
+        await ended(server)
+
+
+class Broken:
+    """Ears and a brain that fail in a way nobody foresaw."""
+
+    async def hear(self, audio: Samples, *, language: str | None = None) -> Heard:
+        raise KeyError("ears")
+
+    async def reply(self, request: BrainRequest) -> AsyncGenerator[TextDelta, None]:
+        raise KeyError("brain")
+        yield TextDelta("")
+
+
+async def test_engines_may_fail_in_any_way(http: aiohttp.ClientSession) -> None:
+    voice = ScriptedServer().engines.voice
+    async with (
+        LocalRealtimeServer(Engines(Broken(), Broken(), voice)) as server,
+        http.ws_connect(server.url, headers={"Authorization": "Bearer x"}) as socket,
+    ):
+        settings = {"transcription": {"model": "w"}, "turn_detection": None}
+        await socket.send_json(
+            {"type": "session.update", "session": {"type": "realtime", "audio": {"input": settings}}}
+        )
+        second = base64.b64encode(bytes(48_000)).decode()
+        await socket.send_json({"type": "input_audio_buffer.append", "audio": second})
+        await socket.send_json({"type": "input_audio_buffer.commit"})
+        await socket.send_json({"type": "response.create"})
+        events = await read(socket, "response.done")
+        assert any(e["type"] == "conversation.item.input_audio_transcription.failed" for e in events)
+        assert events[-1]["response"]["status"] == "failed"
+        assert events[-1]["response"]["status_details"]["error"]["code"] == "KeyError"
+
+
 async def test_a_taken_port_is_named() -> None:
     async with ScriptedServer() as server:
         with pytest.raises(ConfigError, match=str(server.port)):
@@ -116,8 +172,6 @@ async def test_a_taken_port_is_named() -> None:
 
 
 async def test_server_vad_finds_real_speech(http: aiohttp.ClientSession, clip: Any) -> None:
-    import base64
-
     speech = clip("weather_question", 24_000)
     sound = np.concatenate([np.zeros(12_000, np.int16), speech, np.zeros(24_000, np.int16)])
     async with (

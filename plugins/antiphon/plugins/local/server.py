@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import secrets
 import time
+from collections import deque
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
 import numpy as np
 from aiohttp import WSMsgType, web
+from numpy.typing import NDArray
 
 from antiphon.agents.errors import ConfigError, MisuseError, ModelError
 from antiphon.agents.logs import get_logger
@@ -43,6 +46,7 @@ log = get_logger(__name__)
 MAX_MESSAGE = 22 * 1024 * 1024  # bytes; an append of 15 MiB in base64
 SPEED = 8.0  # times real time; hosted models send 3 to 5 s of audio in the first second
 _WINDOW_S = 0.032
+_WINDOWS_AT_ONCE = 32  # 1 s of audio, about 3 ms of work; chosen
 
 Task = Callable[[float], tuple[Output, ...]]
 
@@ -210,17 +214,19 @@ class Session:
         self._vad: SileroVad | None = None
         self._windows = Windows()
         self._window_end_ms = 0.0
+        self._unheard: deque[NDArray[np.int16]] = deque()
 
     async def run(self) -> None:
         """Serves until either side closes."""
         reader = asyncio.create_task(self._read(), name="antiphon-model-read")
         try:
             await self._carry_out(self._core.start())
-            while True:
+            while not self._socket.closed:
                 step = await self._next()
                 if step is None:
                     break
                 await self._carry_out(step(time.monotonic()))
+                await self._detect()
         except ConnectionError:
             log.debug("a client went away")
         finally:
@@ -247,13 +253,14 @@ class Session:
 
     async def _next(self) -> Task | None:
         """The next thing to tell the core, or its deadline."""
-        timeout = max(self._core.deadline() - time.monotonic(), 0.0)
+        wait = max(self._core.deadline() - time.monotonic(), 0.0)
         try:
-            return await asyncio.wait_for(self._queue.get(), timeout)
+            return await asyncio.wait_for(self._queue.get(), None if math.isinf(wait) else wait)
         except TimeoutError:
             return self._core.tick
 
     async def _read(self) -> None:
+        cancelled = False
         try:
             async for message in self._socket:
                 if message.type is WSMsgType.TEXT:
@@ -262,13 +269,18 @@ class Session:
                     await self._queue.put(
                         lambda now: self._core.refuse("Only JSON text frames are understood.")
                     )
+        except asyncio.CancelledError:
+            cancelled = True
+            raise
         finally:
-            await self._queue.put(None)
+            # Cancelled, nobody takes from the queue any more, and a full one would hold us for ever.
+            if not cancelled:
+                await self._queue.put(None)
 
     async def _take(self, text: str) -> None:
         try:
             event: Any = json.loads(text)
-        except (json.JSONDecodeError, RecursionError):
+        except (ValueError, RecursionError):  # ValueError: also a number of thousands of digits
             await self._queue.put(lambda now: self._core.refuse("The message is not valid JSON."))
             return
         await self._queue.put(lambda now: self.client_event(event, now))
@@ -278,26 +290,38 @@ class Session:
         out = self._core.handle(event, now)
         if self._core.detects_turns and isinstance(event, dict):
             if event.get("type") == "input_audio_buffer.append":
-                out += self._detect(event, now)
+                self._cut_windows(event)
         else:
             self._vad = None
+            self._unheard.clear()
         return out
 
-    def _detect(self, event: dict[str, Any], now: float) -> tuple[Output, ...]:
-        """Speech probabilities of what was appended."""
+    def _cut_windows(self, event: dict[str, Any]) -> None:
+        """What was appended, in windows for `_detect`."""
         try:
             audio = decode(event.get("audio"), self._core.session["audio"]["input"]["format"])
         except Refusal:
-            return ()
+            return
         if self._vad is None:
             self._vad = SileroVad()
             self._windows.reset()
             self._window_end_ms = self._core.input_end_ms - len(audio) / 24
-        out: tuple[Output, ...] = ()
-        for window in self._windows.push(audio):
-            self._window_end_ms += _WINDOW_S * 1000
-            out += self._core.speech(self._vad.window(window), round(self._window_end_ms), now)
-        return out
+        self._unheard.extend(self._windows.push(audio))
+
+    async def _detect(self) -> None:
+        """Tells the core the speech probability of each new window, before the next event.
+
+        Minutes of audio may come in one append: other sessions get their turn in between.
+        """
+        while self._unheard and self._vad is not None:
+            for _ in range(min(len(self._unheard), _WINDOWS_AT_ONCE)):
+                self._window_end_ms += _WINDOW_S * 1000
+                speech = self._vad.window(self._unheard.popleft())
+                out = self._core.speech(speech, round(self._window_end_ms), time.monotonic())
+                if out:
+                    await self._carry_out(out)
+            if self._unheard:
+                await asyncio.sleep(0)
 
     async def _carry_out(self, outputs: tuple[Output, ...]) -> None:
         for output in outputs:
@@ -326,9 +350,9 @@ class Session:
         seconds = len(job.audio) / 24_000
         try:
             heard = await self._engines.ears.hear(job.audio, language=job.language)
-        except (ModelError, OSError, RuntimeError) as error:
-            message = str(error)
-            log.warning("the ears failed", error=message)
+        except Exception as error:  # ears are anyone's code; their fault must not leave the turn waiting
+            message = str(error) or type(error).__name__
+            log.warning("the ears failed", error=message, exc_info=not isinstance(error, ModelError))
             await self._queue.put(lambda now: self._core.deaf(job.item_id, message, now))
             return
         await self._queue.put(lambda now: self._core.heard(job.item_id, heard, seconds, now))
@@ -346,10 +370,10 @@ class Session:
         try:
             async for part in parts:
                 await self._queue.put(_told(core, name, part))
-        except (ModelError, OSError, RuntimeError, ValueError) as error:
+        except Exception as error:  # brains and voices are anyone's code; a reply has to end in any case
             code = type(error).__name__
-            message = str(error)
-            log.warning("a reply failed", error=message)
+            message = str(error) or code
+            log.warning("a reply failed", error=message, exc_info=not isinstance(error, ModelError))
             await self._queue.put(lambda now: core.reply_failed(name, code, message, now))
         else:
             await self._queue.put(lambda now: core.reply_done(name, now))

@@ -7,6 +7,7 @@ audio still with the ears is announced at once and started when they have heard 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
@@ -98,6 +99,9 @@ class Core:
             handler(self, event, now)
         except Refusal as refusal:
             self._error(refusal, client_id if isinstance(client_id, str) else None)
+        except RecursionError:  # JSON may nest deeper than what copies it
+            deep = Refusal("invalid_event", "The event is nested too deeply.")
+            self._error(deep, client_id if isinstance(client_id, str) else None)
         return self._drain()
 
     def refuse(self, message: str) -> tuple[Output, ...]:
@@ -117,7 +121,9 @@ class Core:
         return self._drain()
 
     def deadline(self) -> float:
-        """When to call `tick`, s."""
+        """When to call `tick`, s; never, once the session is over."""
+        if self._closed:
+            return math.inf
         return self._ends_at if self._idle_at is None else min(self._ends_at, self._idle_at)
 
     def tick(self, now: float) -> tuple[Output, ...]:
