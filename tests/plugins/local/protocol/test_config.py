@@ -73,3 +73,31 @@ def test_a_response_takes_the_sessions_settings_where_it_says_nothing() -> None:
         response_settings(session, {"metadata": {str(n): "v" for n in range(17)}})
     with pytest.raises(Refusal):
         response_settings(session, {"mood": "good"})
+
+
+@pytest.mark.parametrize(
+    "key", ["output_modalities", "tools", "tool_choice", "max_output_tokens", "truncation", "instructions"]
+)
+def test_null_is_what_a_new_session_has(key: str) -> None:
+    changed = {
+        "output_modalities": ["text"],
+        "tools": [{"type": "function", "name": "look"}],
+        "tool_choice": "none",
+        "max_output_tokens": 10,
+        "truncation": "disabled",
+        "instructions": "x",
+    }
+    session = merged(changed)
+    assert session[key] != BASE[key]
+    cleared = merge_session(session, {"type": "realtime", key: None}, has_spoken=False)
+    assert cleared == {**session, key: BASE[key]}
+
+
+def test_null_clears_inside_audio_too() -> None:
+    law = {"type": "audio/pcmu"}
+    session = merged({"audio": {"input": {"format": law}, "output": {"format": law, "speed": 1.5}}})
+    nulls = {"input": {"format": None}, "output": {"format": None, "speed": None}}
+    assert merge_session(session, {"type": "realtime", "audio": nulls}, has_spoken=True) == BASE
+    assert response_settings(BASE, {"tools": None, "conversation": None, "output_modalities": None}) == (
+        response_settings(BASE, None)
+    )

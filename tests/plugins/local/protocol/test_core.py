@@ -415,6 +415,93 @@ def test_a_failed_reply_says_why() -> None:
     assert rig.of("response.done")[-1]["response"]["status"] == "completed"
 
 
+def test_one_append_may_hold_several_turns() -> None:
+    rig = Rig(hold=True)
+    turns = [(0.01, 30), (0.95, 40), (0.01, 60), (0.95, 40), (0.01, 79)]
+    probabilities = [speech for speech, windows in turns for _ in range(windows)]
+    rig.send(type="input_audio_buffer.append", audio=silence(32 * len(probabilities)))
+    for number, speech in enumerate(probabilities, 1):
+        rig.take(rig.core.speech(speech, number * 32, rig.now))
+    starts = [e["audio_start_ms"] for e in rig.of("input_audio_buffer.speech_started")]
+    stops = [e["audio_end_ms"] for e in rig.of("input_audio_buffer.speech_stopped")]
+    assert len(starts) == len(stops) == len(rig.of("input_audio_buffer.committed")) == 2
+    lengths = [len(job.audio) / 24 for job in rig.transcribing]
+    assert lengths == [stop - start for start, stop in zip(starts, stops, strict=True)]
+
+
+def test_a_reply_cut_while_it_comes_does_not_remember_its_words() -> None:
+    rig = push_to_talk(hold=True)
+    rig.send(type="response.create")
+    name = rig.replying.pop().response_id
+    rig.take(rig.core.reply_text(name, "Never heard."))
+    rig.take(rig.core.reply_audio(name, rig.sound(900), 0.0))
+    item = rig.of("response.output_item.added")[0]["item"]["id"]
+    rig.send(type="conversation.item.truncate", item_id=item, content_index=0, audio_end_ms=300)
+    rig.take(rig.core.reply_audio(name, rig.sound(900), 0.0))
+    rig.send(type="response.cancel")
+    assert rig.of("response.output_audio_transcript.done")[0]["transcript"] == "Never heard."
+    rig.hold = False
+    rig.send(type="response.create")
+    rig.send(type="conversation.item.retrieve", item_id=item)
+    assert rig.events[-1]["item"]["content"] == [{"type": "output_audio"}]
+    rig.send(type="conversation.item.truncate", item_id=item, content_index=0, audio_end_ms=301)
+    assert rig.error()["message"] == "Audio content of 300ms is already shorter than 301ms"
+
+
+@pytest.mark.parametrize("end", [0, -1, 1.5, True, None, "1"])
+def test_a_cut_at_no_position_is_an_error(end: Any) -> None:
+    rig = push_to_talk()
+    rig.send(type="response.create")
+    item = rig.of("response.output_item.added")[0]["item"]["id"]
+    rig.send(type="conversation.item.truncate", item_id=item, content_index=0, audio_end_ms=end, event_id="e")
+    assert (rig.error()["param"], rig.error()["event_id"]) == ("audio_end_ms", "e")
+
+
+def test_audio_that_a_response_brings_along_is_heard_first_and_stays_out_of_the_conversation() -> None:
+    rig = push_to_talk(hold=True)
+    rig.send(
+        type="session.update",
+        session={"type": "realtime", "audio": {"input": {"transcription": {"model": "w"}}}},
+    )
+    part = {"type": "input_audio", "audio": silence(500)}
+    message = {"type": "message", "role": "user", "content": [part]}
+    rig.send(type="response.create", response={"conversation": "none", "input": [message, {"type": "?"}]})
+    assert rig.error()["param"] == "item.type"
+    assert not rig.transcribing
+    rig.send(type="response.create", response={"conversation": "none", "input": [message]})
+    assert not rig.replying
+    (job,) = rig.transcribing
+    rig.take(rig.core.heard(job.item_id, Heard("Aside"), 0.5, 0.0))
+    (reply,) = rig.replying
+    assert reply.request.items[0]["content"] == [{"type": "input_audio", "transcript": "Aside"}]
+    assert len(rig.core.conversation) == 0
+    assert not [kind for kind in rig.types() if "transcription" in kind]
+
+
+def test_the_idle_time_of_a_cut_reply_runs_from_the_cut() -> None:
+    rig = Rig(hold=True)
+    vad = {"type": "server_vad", "idle_timeout_ms": 5000}
+    rig.send(type="session.update", session={"type": "realtime", "audio": {"input": {"turn_detection": vad}}})
+    rig.send(type="response.create")
+    name = rig.replying.pop().response_id
+    rig.take(rig.core.reply_audio(name, rig.sound(30_000), rig.now))
+    rig.now = 2.0
+    rig.send(type="response.cancel")
+    assert rig.core.deadline() == 7.0
+
+
+def test_an_item_deleted_while_it_comes_is_not_reported_done() -> None:
+    rig = push_to_talk(hold=True)
+    rig.send(type="response.create")
+    name = rig.replying.pop().response_id
+    rig.take(rig.core.reply_text(name, "x"))
+    item = rig.of("response.output_item.added")[0]["item"]["id"]
+    rig.send(type="conversation.item.delete", item_id=item)
+    rig.take(rig.core.reply_done(name, 0.0))
+    assert not rig.of("conversation.item.done")
+    assert rig.of("response.done")[0]["response"]["output"][0]["id"] == item
+
+
 # Anything.
 
 _scalars = st.one_of(st.none(), st.booleans(), st.integers(-5, 5000), st.text(max_size=8))

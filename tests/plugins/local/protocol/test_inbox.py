@@ -60,3 +60,15 @@ def test_eagerness_is_a_silence(eagerness: str, silence: int) -> None:
         if isinstance(detector.window(0.9 if ms <= 1000 else 0.0, ms), SpeechStopped)
     )
     assert stopped - 1000 == pytest.approx(silence, abs=64)
+
+
+def test_what_lies_behind_a_position_stays() -> None:
+    buffer = InputBuffer()
+    for value in range(1, 6):
+        buffer.append(audio(100, value))
+    assert sorted(set(buffer.take(250).tolist())) == [1, 2, 3]
+    assert buffer.duration_ms == 250
+    buffer.keep_from(350)
+    assert buffer.take().tolist() == [4] * 1200 + [5] * 2400
+    buffer.keep_from(10_000)
+    assert buffer.duration_ms == 0

@@ -120,6 +120,14 @@ _SESSION: dict[str, Check] = {
     "prompt": _maybe(_any_object),
     "include": _maybe(_strings),
 }
+_CLEARED_BY_NULL = (
+    "output_modalities",
+    "tools",
+    "tool_choice",
+    "parallel_tool_calls",
+    "max_output_tokens",
+    "truncation",
+)
 _READ_ONLY = ("id", "object", "expires_at")
 
 _VAD_DEFAULTS: dict[str, dict[str, Any]] = {
@@ -198,7 +206,7 @@ def _check_input(given: object) -> None:
         if key not in _INPUT:
             raise Refusal("unknown_parameter", f"Unknown parameter: '{path}.{key}'.", f"{path}.{key}")
         if key == "format":
-            if not _format(value):
+            if value is not None and not _format(value):
                 raise _refuse(f"{path}.format", value, _FORMAT_HELP)
         elif value is None:
             continue
@@ -231,6 +239,12 @@ def merge_session(session: Mapping[str, Any], update: object, *, has_spoken: boo
         )
     if update["type"] == "transcription":
         raise _refuse("session.type", "transcription", "'realtime': the local model holds conversations")
+    # null clears: the setting is again what a new session has.
+    fresh = default_session("", "", 0)
+    update = {
+        key: fresh[key] if value is None and key in _CLEARED_BY_NULL else value
+        for key, value in update.items()
+    }
     for key, value in update.items():
         if key in _READ_ONLY or (key not in _SESSION and key != "audio"):
             raise Refusal("unknown_parameter", f"Unknown parameter: 'session.{key}'.", f"session.{key}")
@@ -261,24 +275,32 @@ def _merge_audio(merged: dict[str, Any], audio: object, has_spoken: bool) -> Non
             raise Refusal(
                 "unknown_parameter", f"Unknown parameter: 'session.audio.{key}'.", f"session.audio.{key}"
             )
+    fresh = default_session("", "", 0)["audio"]
     if audio.get("input") is not None:
         _check_input(audio["input"])
         for key, value in audio["input"].items():
+            if key == "format" and value is None:
+                value = fresh["input"]["format"]
             if key == "turn_detection" and value is not None:
                 now = merged["audio"]["input"]["turn_detection"]
                 base = now if now and now["type"] == value["type"] else _VAD_DEFAULTS[value["type"]]
                 value = {**base, **value}
             merged["audio"]["input"][key] = copy.deepcopy(value)
     if audio.get("output") is not None:
-        _check(_OUTPUT, audio["output"], "session.audio.output")
-        voice = audio["output"].get("voice")
+        output = audio["output"]
+        if isinstance(output, dict):
+            output = {
+                key: fresh["output"].get(key) if value is None else value for key, value in output.items()
+            }
+        _check(_OUTPUT, output, "session.audio.output")
+        voice = output.get("voice")
         if has_spoken and voice is not None and voice != merged["audio"]["output"]["voice"]:
             raise Refusal(
                 "cannot_update_voice",
                 "Cannot update a conversation's voice if assistant audio is present.",
                 "session.audio.output.voice",
             )
-        merged["audio"]["output"].update(copy.deepcopy(audio["output"]))
+        merged["audio"]["output"].update(copy.deepcopy(output))
 
 
 _RESPONSE: dict[str, Check] = {
@@ -310,6 +332,8 @@ def response_settings(session: Mapping[str, Any], given: object) -> dict[str, An
         Refusal: Something of it cannot be.
     """
     given = {} if given is None else given
+    if isinstance(given, dict):
+        given = {key: value for key, value in given.items() if value is not None or key not in _RESPONSE}
     _check(_RESPONSE, given, "response")
     assert isinstance(given, dict)
     output = {**session["audio"]["output"]}
@@ -317,15 +341,14 @@ def response_settings(session: Mapping[str, Any], given: object) -> dict[str, An
         _check({"output": _any_object}, given["audio"], "response.audio")
         _check(_OUTPUT, given["audio"].get("output", {}), "response.audio.output")
         output.update(given["audio"].get("output", {}))
-    taken = {key: given[key] for key in given if given[key] is not None}
     return {
-        "conversation": taken.get("conversation", "auto"),
+        "conversation": given.get("conversation", "auto"),
         "input": given.get("input"),
-        "instructions": taken.get("instructions", session["instructions"]),
-        "output_modalities": taken.get("output_modalities", session["output_modalities"]),
+        "instructions": given.get("instructions", session["instructions"]),
+        "output_modalities": given.get("output_modalities", session["output_modalities"]),
         "output": output,
-        "tools": taken.get("tools", session["tools"]),
-        "tool_choice": taken.get("tool_choice", session["tool_choice"]),
-        "max_output_tokens": taken.get("max_output_tokens", session["max_output_tokens"]),
+        "tools": given.get("tools", session["tools"]),
+        "tool_choice": given.get("tool_choice", session["tool_choice"]),
+        "max_output_tokens": given.get("max_output_tokens", session["max_output_tokens"]),
         "metadata": given.get("metadata"),
     }

@@ -25,6 +25,7 @@ _TYPES = (
     "mcp_call",
     "mcp_list_tools",
 )
+_MAX_CALL_ID = 32  # characters; the provider's limit
 MAX_ITEMS = 10_000  # chosen: memory of one session stays bounded
 
 
@@ -37,6 +38,8 @@ class Item:
     """Length of its audio, ms; None for an item without."""
     awaiting_ears: bool = False
     """User audio that is not transcribed yet."""
+    truncated: bool = False
+    """Cut by the client: what is still to come of it is neither kept nor remembered."""
 
     @property
     def id(self) -> str:
@@ -125,15 +128,19 @@ class Conversation:
             )
         if content_index != 0:
             raise Refusal("invalid_value", "Invalid content_index: expected 0.", "content_index")
-        if not isinstance(end_ms, int) or isinstance(end_ms, bool) or end_ms < 0:
-            raise Refusal("invalid_value", "audio_end_ms must be a non-negative integer.", "audio_end_ms")
+        if not isinstance(end_ms, int) or isinstance(end_ms, bool) or end_ms <= 0:
+            raise Refusal(
+                "invalid_value",
+                "audio_end_ms must be a positive integer; delete the item if nothing of it was heard.",
+                "audio_end_ms",
+            )
         if end_ms > round(item.audio_ms):
             raise Refusal(
                 "invalid_value",
                 f"Audio content of {round(item.audio_ms)}ms is already shorter than {end_ms}ms",
                 "audio_end_ms",
             )
-        item.audio_ms = end_ms
+        item.audio_ms, item.truncated = end_ms, True
         for part in item.data["content"]:
             part.pop("transcript", None)
         return item
@@ -153,6 +160,13 @@ def checked(given: object, new_id: str) -> dict[str, Any]:
         raise Refusal("invalid_value", f"Invalid value for 'item.type': {kind!r}.", "item.type")
     if "id" in item and (not isinstance(item["id"], str) or not 1 <= len(item["id"]) <= 64):
         raise Refusal("invalid_value", "item.id must be a string of 1 to 64 characters.", "item.id")
+    call_id = item.get("call_id")
+    if isinstance(call_id, str) and len(call_id) > _MAX_CALL_ID:
+        raise Refusal(
+            "string_above_max_length",
+            f"Invalid 'item.call_id': expected at most {_MAX_CALL_ID} characters, got {len(call_id)}.",
+            "item.call_id",
+        )
     item.setdefault("id", new_id)
     item["object"] = "realtime.item"
     if kind == "message":

@@ -31,6 +31,7 @@ __all__ = ["Core"]
 
 EXPIRED = "Your session hit the maximum duration of {minutes:g} minutes."
 _MAX_OUT_OF_BAND = 32  # chosen: bounds one session's work
+_KEPT_QUIET_MS = 1000  # of audio without speech, before the padding; chosen
 
 
 class Core:
@@ -61,6 +62,7 @@ class Core:
         self._default: Response | None = None
         self._responses: dict[str, Response] = {}
         self._waiting: dict[str, tuple[dict[str, Any], list[Item]]] = {}
+        self._inline: dict[str, Item] = {}
         self._spoke = False
         self._closed = False
         self._out: list[Output] = []
@@ -118,6 +120,10 @@ class Core:
             self._speech_started(found.start_ms, now)
         elif isinstance(found, SpeechStopped):
             self._speech_stopped(found.end_ms, now)
+        elif not self._detector.speaking:
+            # Behind the window, not the buffer's end: an append may hold minutes, speech at its front.
+            padding = self._detector.settings.get("prefix_padding_ms", 300)
+            self._inbox.keep_from(end_ms - padding - _KEPT_QUIET_MS)
         return self._drain()
 
     def deadline(self) -> float:
@@ -140,18 +146,19 @@ class Core:
 
     def heard(self, item_id: str, heard: Heard, seconds: float, now: float) -> tuple[Output, ...]:
         """The ears are through with an item."""
-        item = self.conversation.find(item_id)
+        item = self._known(item_id)
         if item is not None:
             self._heard(item, heard.text, seconds)
+            self._inline.pop(item_id, None)
         self._start_waiting(now)
         return self._drain()
 
     def deaf(self, item_id: str, message: str, now: float) -> tuple[Output, ...]:
         """The ears failed on an item."""
-        item = self.conversation.find(item_id)
+        item = self._known(item_id)
         if item is not None:
             item.awaiting_ears = False
-            if self._transcribes():
+            if self._inline.pop(item_id, None) is None and self._transcribes():
                 self._emit(
                     "conversation.item.input_audio_transcription.failed",
                     item_id=item_id,
@@ -207,9 +214,6 @@ class Core:
 
     def _on_append(self, event: Mapping[str, Any], now: float) -> None:
         self._inbox.append(decode(event.get("audio"), self.session["audio"]["input"]["format"]))
-        if self._detector is not None and not self._detector.speaking:
-            padding = self._detector.settings.get("prefix_padding_ms", 300)
-            self._inbox.keep_from(self._inbox.end_ms - padding - 1000)
 
     def _on_commit(self, event: Mapping[str, Any], now: float) -> None:
         audio = self._inbox.take()
@@ -229,14 +233,7 @@ class Core:
     def _on_item_create(self, event: Mapping[str, Any], now: float) -> None:
         data = checked(event.get("item"), self._new_id("item"))
         item = Item(data)
-        pending: list[Transcribe] = []
-        for part in data.get("content", []) if data["type"] == "message" else []:
-            if part["type"] == "input_audio":
-                audio = decode(part.get("audio"), self.session["audio"]["input"]["format"])
-                item.audio_ms = len(audio) / 24
-                part.setdefault("transcript", None)
-                item.awaiting_ears = True
-                pending.append(Transcribe(item.id, audio, self._language()))
+        pending = self._unheard(item)
         previous = self.conversation.add(item, event.get("previous_item_id"))
         self._emit("conversation.item.added", previous_item_id=previous, item=public(item))
         self._emit("conversation.item.done", previous_item_id=previous, item=public(item))
@@ -317,7 +314,7 @@ class Core:
         self._speech_item = None
         self._emit("input_audio_buffer.speech_stopped", item_id=item_id, audio_end_ms=end_ms)
         try:
-            audio = self._inbox.take()
+            audio = self._inbox.take(end_ms)
         except Refusal:
             return
         self._commit(item_id, audio, now)
@@ -348,7 +345,7 @@ class Core:
         for part in item.data["content"]:
             if part["type"] == "input_audio" and part.get("transcript") is None:
                 part["transcript"] = text
-        if not self._transcribes():
+        if item.id in self._inline or not self._transcribes():
             return
         where = {"item_id": item.id, "content_index": 0}
         if text:
@@ -415,19 +412,44 @@ class Core:
             return list(self.conversation)
         assert isinstance(given, list)
         items: list[Item] = []
+        inlined: list[Item] = []
+        jobs: list[Transcribe] = []
         for entry in given:
             if isinstance(entry, dict) and entry.get("type") == "item_reference":
                 items.append(
                     self.conversation.get(entry.get("id"), "item_reference_invalid_item_id", "referencing")
                 )
             else:
-                items.append(Item(checked(entry, self._new_id("item"))))
+                # An id of its own, whatever it came with: it must not be taken for another's.
+                inline = Item({**checked(entry, ""), "id": self._new_id("item")})
+                if work := self._unheard(inline):
+                    inlined.append(inline)
+                    jobs += work
+                items.append(inline)
+        self._inline.update({item.id: item for item in inlined})
+        self._out.extend(jobs)
         return items
 
+    def _known(self, item_id: str) -> Item | None:
+        """An item of the conversation, or one that a response brought along and is still to be heard."""
+        return self.conversation.find(item_id) or self._inline.get(item_id)
+
+    def _unheard(self, item: Item) -> list[Transcribe]:
+        """The work that a client's item gives the ears."""
+        jobs: list[Transcribe] = []
+        for part in item.data["content"] if item.data["type"] == "message" else []:
+            if part["type"] == "input_audio":
+                audio = decode(part.get("audio"), self.session["audio"]["input"]["format"])
+                item.audio_ms = len(audio) / 24
+                part.setdefault("transcript", None)
+                item.awaiting_ears = True
+                jobs.append(Transcribe(item.id, audio, self._language()))
+        return jobs
+
     def _start_waiting(self, now: float) -> None:
-        """Starts the responses whose audio has been heard."""
+        """Starts the responses whose audio has been heard, or will not be: its item was deleted."""
         for response_id, (settings, items) in list(self._waiting.items()):
-            if any(item.awaiting_ears and self.conversation.find(item.id) is item for item in items):
+            if any(item.awaiting_ears and self._known(item.id) is item for item in items):
                 continue
             del self._waiting[response_id]
             limit = settings["max_output_tokens"]
@@ -445,6 +467,8 @@ class Core:
             self._out.append(StartReply(response_id, request, audio, name))
 
     def _cancel(self, response: Response, reason: str, now: float) -> None:
+        if response is self._default:
+            self._spoken_until = now  # the client drops what it has not played
         self._out.append(CancelReply(response.id))
         self._finish(response.id, "cancelled", {"type": "cancelled", "reason": reason}, now)
 

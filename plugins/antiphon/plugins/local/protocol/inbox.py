@@ -60,17 +60,18 @@ class InputBuffer:
 
     def keep_from(self, ms: float) -> None:
         """Drops what lies before a position."""
-        wanted = max(self.total - round(ms * RATE_HZ / 1000), 0)
-        if wanted >= self._samples:
-            return
-        audio = self._joined()[self._samples - wanted :] if wanted else None
-        self.clear()
-        if audio is not None:
-            self._parts.append(audio)
-            self._samples = len(audio)
+        # Whole parts, and a view of the one that is cut: called for each window, so nothing is copied.
+        excess = self._samples - max(self.total - round(ms * RATE_HZ / 1000), 0)
+        while excess > 0:
+            first = self._parts.popleft()
+            if len(first) > excess:
+                self._parts.appendleft(first[excess:])
+            dropped = min(len(first), excess)
+            self._samples -= dropped
+            excess -= dropped
 
-    def take(self) -> Samples:
-        """All of it; the buffer is empty then.
+    def take(self, until_ms: float | None = None) -> Samples:
+        """What lies before a position, or all of it; the rest stays.
 
         Raises:
             Refusal: There is less than 100 ms.
@@ -81,7 +82,14 @@ class InputBuffer:
                 "Error committing input audio buffer: buffer too small. Expected at least 100ms of audio, "
                 f"but buffer only has {self.duration_ms:.2f}ms of audio.",
             )
-        return self.take_any()
+        if until_ms is None:
+            return self.take_any()
+        rest = min(max(self.total - round(until_ms * RATE_HZ / 1000), 0), self._samples)
+        audio = self.take_any()
+        if rest:
+            self._parts.append(audio[len(audio) - rest :])
+            self._samples = rest
+        return audio[: len(audio) - rest]
 
     def take_any(self) -> Samples:
         """All of it, however little."""

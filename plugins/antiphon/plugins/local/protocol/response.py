@@ -76,7 +76,8 @@ class Response:
         item = self._message()
         self.spoke = True
         self._samples += len(samples)
-        item.audio_ms = self._samples * 1000 / RATE_HZ
+        if not item.truncated:
+            item.audio_ms = self._samples * 1000 / RATE_HZ
         self._emit(
             "response.output_audio.delta", delta=encode(samples, form), content_index=0, **self._where(item)
         )
@@ -109,6 +110,8 @@ class Response:
         if self.audio:
             part = {"type": "audio", "transcript": self._text}
             item.data["content"] = [{"type": "output_audio", "transcript": self._text}]
+            if item.truncated:
+                del item.data["content"][0]["transcript"]
             self._emit("response.output_audio.done", **at)
             self._emit("response.output_audio_transcript.done", transcript=self._text, **at)
         else:
@@ -166,7 +169,7 @@ class Response:
             output_index=len(self._output) - 1,
             item=public(item),
         )
-        if self._conversation is not None:
+        if self._conversation is not None and self._conversation.find(item.id) is item:
             self._emit("conversation.item.done", previous_item_id=self._previous, item=public(item))
         self._item = None
 
