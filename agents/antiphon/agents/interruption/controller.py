@@ -330,7 +330,8 @@ class InterruptionController:
         return self._resume("longest hold")
 
     def _stall(self, _: str) -> State:
-        stalled = self._reply if self._speaking_reply() else next(iter(self._waiting), "")
+        thinking = self.state is State.THINKING
+        stalled = next(iter(self._waiting), "") if thinking else self._reply
         self._waiting.pop(stalled, None)
         self._actions.append(act.ReportStall(stalled))
         return self._end("stalled")
@@ -403,7 +404,7 @@ class InterruptionController:
         following: State = getattr(self, rule.method)(reason or trigger.value)
         if rule.next and following not in rule.next:
             self._fault(trigger, f"the rule led to {following.name}")
-        if following is not self.state:
+        if following is not self.state or trigger is Trigger.OVERDUE:  # who stays is waited for anew
             self.state = following
             self._since = self._now
 
