@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from antiphon.workers.bench.harness import Machine
 from antiphon.workers.bench.scenarios import Trial
 from antiphon.workers.cli.bench import _print, _write
