@@ -87,9 +87,8 @@ def test_calls_can_come_once_a_worker_is_ready(sfu: LocalSfu, tmp_path: Path) ->
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_a_verb_even_in_a_shells_background(number: signal.Signals) -> None:
     script = (
-        "import time; from antiphon.workers.cli.common import end_on_signal; end_on_signal();"
-        "print('ready', flush=True)\n"
-        "try: time.sleep(60)\n"
+        "import time; from antiphon.workers.cli.common import end_on_signal; end_on_signal()\n"
+        "try: print('ready', flush=True); time.sleep(60)\n"
         "except KeyboardInterrupt: print('cleaned up')"
     )
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell does with what it starts by `&`

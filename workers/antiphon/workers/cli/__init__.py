@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import Annotated
@@ -95,6 +96,8 @@ def _app(verb: str | None) -> typer.Typer:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    # A server's short secret ("secret", in LiveKit's own development mode) is not ours to complain of.
+    warnings.filterwarnings("ignore", message="The HMAC key is")
     verb = next((part for part in given if not part.startswith("-")), None)
     try:
         command = typer.main.get_command(_app(verb))
