@@ -61,6 +61,10 @@ async def test_an_interruption_silences_cancels_and_truncates_to_what_was_heard(
         cut = await call.model.wait_for("conversation.item.truncate", timeout=5)
         (yielded,) = call.session.timeline.of(tl.Yield)
         assert cut.event["audio_end_ms"] == pytest.approx(yielded.heard_ms, abs=1)
+        (noted,) = call.session.timeline.of(tl.Truncation)
+        assert noted.audio_end_ms == cut.event["audio_end_ms"]
+        (ended,) = call.session.timeline.of(tl.PlayoutEnded)
+        assert ended.interrupted
         await asyncio.sleep(0.3)
         heard = ear(call.caller, played.onset_at - 1.0, time.monotonic())
         silent = heard.gone(played.onset_at)

@@ -265,6 +265,10 @@ class VoiceSession(AgentSession[_T]):
     def _yielded(self, reply_id: str, heard: int) -> None:
         if self._audio_out is None:
             return
+        if heard and isinstance(self.llm, llm.RealtimeModel) and self.llm.capabilities.message_truncation:
+            # livekit-agents sends it with the interruption below, with the position given here.
+            audio_end_ms = heard * 1000 // RATE_HZ
+            self.timeline.append(tl.Truncation(time.monotonic(), audio_end_ms, reply_id))
         speech = self._audio_out.yielded(reply_id, heard)
         current = self.current_speech
         if speech is None and current is not None and reply_id.startswith(f"{current.id}#"):

@@ -369,6 +369,8 @@ class MediaCall:
         heard = self._playout.drop(reply_id, now)
         self._interruptible.pop(reply_id, None)
         self._note(tl.Yield(now, _ms(heard), reason, reply_id))
+        if heard:
+            self._note(tl.PlayoutEnded(now, _ms(heard), True, reply_id))
         self._listener.floor_yielded(reply_id, heard)
 
     def _report_speech(self, speaking: bool, at: float, over_agent: bool) -> None:
