@@ -16,7 +16,7 @@ import sys
 from antiphon.agents.errors import AntiphonError
 from antiphon.agents.logs import configure
 from antiphon.plugins.local.server import LocalRealtimeServer
-from antiphon.plugins.local.testing import Say, ScriptedServer, chirp_reply
+from antiphon.plugins.local.testing import Say, ScriptedServer, chirp_reply, load_script
 
 
 async def _main(args: argparse.Namespace) -> None:
@@ -28,9 +28,9 @@ async def _main(args: argparse.Namespace) -> None:
         loop.add_reader(0, lambda: None if os.read(0, 1024) else stop.set())
     options = {"port": args.port, "api_key": args.key, "session_limit_s": args.session_limit}
     if args.scripted:
-        server: LocalRealtimeServer = ScriptedServer(
-            [Say("chirp", audio=chirp_reply())], repeat_last=True, **options
-        )
+        chirp = args.scripted == "chirp"
+        script = [Say("chirp", audio=chirp_reply())] if chirp else load_script(args.scripted)
+        server: LocalRealtimeServer = ScriptedServer(script, repeat_last=True, **options)
         engines = None
     else:
         from antiphon.plugins.local import defaults
@@ -51,7 +51,13 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--key", default=None, help="the key that clients must show")
     parser.add_argument("--session-limit", type=float, default=3600.0, help="s")
-    parser.add_argument("--scripted", action="store_true", help="answer with a time-coded sound")
+    parser.add_argument(
+        "--scripted",
+        nargs="?",
+        const="chirp",
+        metavar="FILE.json",
+        help="answer by a script (see testing.load_script); with 'chirp' or nothing, a time-coded sound",
+    )
     parser.add_argument("--with-parent", action="store_true", help="end when standard input closes")
     args = parser.parse_args()
     configure(format="console", level="warning")

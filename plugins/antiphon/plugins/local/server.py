@@ -197,6 +197,7 @@ class Session:
         model: str,
         limit_s: float,
         speed: float,
+        await_ears: bool = True,
     ) -> None:
         self._socket = socket
         self._engines = engines
@@ -207,6 +208,7 @@ class Session:
             now=time.monotonic(),
             wall=time.time(),
             limit_s=limit_s,
+            await_ears=await_ears,
         )
         self._queue: asyncio.Queue[Task | None] = asyncio.Queue(maxsize=256)
         self._replies: dict[str, asyncio.Task[None]] = {}
@@ -247,9 +249,22 @@ class Session:
         if request is not None and request.transport is not None:
             request.transport.abort()
 
-    def report(self, message: str) -> None:
+    async def report(self, message: str) -> None:
         """Sends an ``error`` event that changes nothing."""
-        self._queue.put_nowait(lambda now: self._core.refuse(message))
+        await self._queue.put(lambda now: self._core.refuse(message))
+
+    async def expire(self) -> None:
+        """Ends the session as its limit does: ``session_expired``, then 1001."""
+        await self._queue.put(lambda now: self._core.expire())
+
+    async def drop_next(self) -> None:
+        """`drop`, once what is in the queue has been sent."""
+
+        def cut(now: float) -> tuple[Output, ...]:
+            self.drop()
+            return ()
+
+        await self._queue.put(cut)
 
     async def _next(self) -> Task | None:
         """The next thing to tell the core, or its deadline."""
@@ -371,7 +386,8 @@ class Session:
             async for part in parts:
                 await self._queue.put(_told(core, name, part))
         except Exception as error:  # brains and voices are anyone's code; a reply has to end in any case
-            code = type(error).__name__
+            given = getattr(error, "code", None)
+            code = given if isinstance(given, str) else type(error).__name__
             message = str(error) or code
             log.warning("a reply failed", error=message, exc_info=not isinstance(error, ModelError))
             await self._queue.put(lambda now: core.reply_failed(name, code, message, now))

@@ -24,7 +24,7 @@ from antiphon.plugins.local.engines import (
     Voice,
 )
 
-__all__ = ["Piece", "Reply", "Words", "pieces", "reply"]
+__all__ = ["Piece", "Reply", "Whole", "Words", "pieces", "reply"]
 
 _END = re.compile(r"(?<=[.!?…])\s+|(?<=[,;:])\s+(?=\S{1,40}\s)|\n+")
 _FIRST_CHARS = 30  # a first clause of at least so many characters may be spoken at a comma
@@ -39,6 +39,11 @@ class Words:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Whole(TextDelta):
+    """Words that are spoken as one piece: a script's, whose sound is given."""
+
+
 Reply = Words | Samples | ToolRequest | NextMessage
 Piece = str | ToolRequest | NextMessage
 
@@ -50,11 +55,11 @@ async def pieces(brain: Brain, request: BrainRequest) -> AsyncGenerator[Piece, N
     # aclosing: a cancelled reply must stop the brain now, not when it is collected
     async with aclosing(brain.reply(request)) as deltas:
         async for delta in deltas:
-            if not isinstance(delta, TextDelta):
+            if not isinstance(delta, TextDelta) or isinstance(delta, Whole):
                 if text:
                     yield text
                 text = ""
-                yield delta
+                yield delta.text if isinstance(delta, Whole) else delta
                 continue
             text += delta.text
             while (cut := _cut(text, first)) is not None:

@@ -13,16 +13,20 @@ of the script.
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
 
 import numpy as np
 from aiohttp import web
 
-from antiphon.agents.errors import MisuseError, ModelUnavailable
+from antiphon.agents.errors import ConfigError, MisuseError, ModelUnavailable
 from antiphon.plugins.local.engines import (
     RATE_HZ,
     BrainRequest,
@@ -33,12 +37,15 @@ from antiphon.plugins.local.engines import (
     TextDelta,
     ToolRequest,
 )
-from antiphon.plugins.local.protocol import Output
+from antiphon.plugins.local.protocol import Output, StartReply
 from antiphon.plugins.local.server import LocalRealtimeServer, Session
+from antiphon.plugins.local.speaker import Whole
 
-__all__ = ["Say", "ScriptedServer", "WireRecord", "chirp_reply", "tone"]
+__all__ = ["Say", "ScriptedServer", "WireRecord", "chirp_reply", "load_script", "tone"]
 
 _CHUNK = RATE_HZ // 10  # samples; 100 ms
+_CUTTING = ("drop", "expire")  # faults that come amid the sound
+_BENIGN = "a benign error, by the script"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +58,10 @@ class Say:
         tools: Tool calls, as ``(name, arguments as a JSON object)``, after the words.
         then: Further messages of the same reply.
         delay_s: Wait before the first of it, s.
-        fault: ``error`` sends a benign error event first; ``fail`` ends the response as failed;
-            ``drop`` cuts the connection after half of the sound.
+        fault: ``error`` sends a benign error event first; ``fail`` ends the response as failed, with
+            ``code``; ``drop`` cuts the connection after half of the sound; ``expire`` ends the session
+            there, as its limit does.
+        code: Of the failure, e.g. ``inference_rate_limit_exceeded``.
     """
 
     text: str = ""
@@ -60,7 +69,8 @@ class Say:
     tools: Sequence[tuple[str, str]] = ()
     then: Sequence[Say] = ()
     delay_s: float = 0.0
-    fault: Literal["none", "error", "fail", "drop"] = "none"
+    fault: Literal["none", "error", "fail", "drop", "expire"] = "none"
+    code: str = "scripted_failure"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +107,44 @@ def tone(seconds: float, hz: float = 440.0) -> Samples:
     return (8231 * np.sin(2 * np.pi * hz * t)).astype(np.int16)
 
 
+def load_script(path: str | Path) -> list[Say]:
+    """A script from a JSON file: a list with one object a reply.
+
+    The keys are those of `Say`: ``text``, ``tools`` as ``{"name": ..., "arguments": {...}}``, ``then``,
+    ``delay_s``, ``fault``, ``code``; and for the sound ``tone`` or ``chirp``, each with its length in s.
+
+    Raises:
+        ConfigError: The file cannot be read, or is no script.
+    """
+    try:
+        data = json.loads(Path(path).read_text())
+        if not isinstance(data, list) or not data:
+            raise ValueError("it holds no list of replies")
+        return [_say(entry) for entry in data]
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise ConfigError("script", str(path), f"a JSON file with a list of replies ({error})") from error
+
+
+def _say(entry: Mapping[str, Any]) -> Say:
+    given = dict(entry)
+    sounds: dict[str, Callable[[float], Samples]] = {"tone": tone, "chirp": chirp_reply}
+    audio = next((make(float(given.pop(key))) for key, make in sounds.items() if key in given), None)
+    tools = [(str(call["name"]), json.dumps(call.get("arguments", {}))) for call in given.pop("tools", [])]
+    then = [_say(message) for message in given.pop("then", [])]
+    return Say(audio=audio, tools=tools, then=then, **given)
+
+
+class _ScriptedFailure(ModelUnavailable):
+    def __init__(self, code: str) -> None:
+        super().__init__("the script says so")
+        self.code = code
+
+
+# Of the task that makes a reply: whose it is, and the message it is at.
+_speaker: ContextVar[Session] = ContextVar("antiphon_scripted_session")
+_message: ContextVar[Say | None] = ContextVar("antiphon_scripted_message", default=None)
+
+
 @dataclass(slots=True)
 class _Script:
     """Brain, ears and voice that follow the script."""
@@ -104,11 +152,9 @@ class _Script:
     steps: deque[Say]
     repeat_last: bool
     transcripts: deque[str]
-    hear_s: float
+    hear_s: deque[float]
     requests: list[BrainRequest] = field(default_factory=list)
-    audio: dict[str, Samples | None] = field(default_factory=dict)
     unexpected: list[str] = field(default_factory=list)
-    fault: Callable[[str], None] = field(default=lambda _: None)
 
     async def reply(
         self, request: BrainRequest
@@ -121,35 +167,39 @@ class _Script:
         if step.delay_s:
             await asyncio.sleep(step.delay_s)
         if step.fault == "error":
-            self.fault("error")
+            await _speaker.get().report(_BENIGN)
         if step.fault == "fail":
-            raise ModelUnavailable("the script says so")
+            raise _ScriptedFailure(step.code)
         for number, message in enumerate([step, *step.then]):
             if number:
                 yield NextMessage()
-            if message.text or message.audio is not None:
-                text = message.text or "(sound)"
-                self.audio[text] = message.audio
-                yield TextDelta(text)
+            if message.audio is not None or message.fault in _CUTTING:
+                _message.set(message)
+                yield Whole(message.text or "(sound)")
+                _message.set(None)
+            elif message.text:
+                yield TextDelta(message.text)
             for name, arguments in message.tools:
                 yield ToolRequest(name, arguments)
-        if step.fault == "drop":
-            self.fault("drop")
-            await asyncio.sleep(60)
 
     async def hear(self, audio: Samples, *, language: str | None = None) -> Heard:
-        if self.hear_s:
-            await asyncio.sleep(self.hear_s)
-        return Heard(self.transcripts.popleft() if self.transcripts else "(speech)")
+        # Taken before the wait: a later turn may be heard sooner, and each keeps its own words.
+        text = self.transcripts.popleft() if self.transcripts else "(speech)"
+        wait = self.hear_s.popleft() if len(self.hear_s) > 1 else self.hear_s[0]
+        if wait:
+            await asyncio.sleep(wait)
+        return Heard(text)
 
     async def speak(self, text: str, *, voice: str | None = None) -> AsyncGenerator[Samples, None]:
-        sound = self.audio.get(text)
-        if sound is None:
-            sound = self.audio.get(text.strip())
-        if sound is None:
-            sound = tone(0.06 * len(text))
-        for start in range(0, len(sound), _CHUNK):
-            yield sound[start : start + _CHUNK]
+        message = _message.get()
+        sound = tone(0.06 * len(text)) if message is None or message.audio is None else message.audio
+        cut = len(sound) // 2 if message is not None and message.fault in _CUTTING else len(sound)
+        for start in range(0, cut, _CHUNK):
+            yield sound[start : min(start + _CHUNK, cut)]
+        if cut < len(sound):
+            session = _speaker.get()
+            await (session.drop_next() if message and message.fault == "drop" else session.expire())
+            await asyncio.Event().wait()
 
 
 class _Session(Session):
@@ -170,6 +220,10 @@ class _Session(Session):
         self._record("s", event)
         await super().send(event)
 
+    async def _reply(self, job: StartReply) -> None:
+        _speaker.set(self)
+        await super()._reply(job)
+
 
 class ScriptedServer(LocalRealtimeServer):
     """The local model's server with a script for a mind.
@@ -178,7 +232,10 @@ class ScriptedServer(LocalRealtimeServer):
         script: The replies, in order.
         transcripts: What the ears hear, in order; ``(speech)`` when they run out.
         repeat_last: Whether the last reply is given again and again.
-        hear_s: How long the ears take, s.
+        hear_s: How long the ears take, s; or one number a turn, the last for all that follow.
+        await_ears: Whether replies wait for them. False is a model that hears for itself: transcripts
+            come late, and with falling numbers in ``hear_s`` in another order than the turns.
+        strict: `check` at the end of ``async with``, unless it is left by an exception.
         options: Of `LocalRealtimeServer`.
     """
 
@@ -188,10 +245,15 @@ class ScriptedServer(LocalRealtimeServer):
         *,
         transcripts: Sequence[str] = (),
         repeat_last: bool = False,
-        hear_s: float = 0.0,
+        hear_s: float | Sequence[float] = 0.0,
+        await_ears: bool = True,
+        strict: bool = False,
         **options: Any,
     ) -> None:
-        self._script = _Script(deque(script), repeat_last, deque(transcripts), hear_s, fault=self._fault)
+        waits = deque([hear_s] if isinstance(hear_s, int | float) else hear_s) or deque([0.0])
+        self._script = _Script(deque(script), repeat_last, deque(transcripts), waits)
+        self._await_ears = await_ears
+        self._strict = strict
         super().__init__(Engines(self._script, self._script, self._script), **options)
         self.wire: list[WireRecord] = []
         """Every event both ways, in order."""
@@ -228,9 +290,18 @@ class ScriptedServer(LocalRealtimeServer):
     def check(self) -> None:
         """Fails if the script was not followed to its end, or more was asked of it.
 
+        With ``strict``, also if the client was told of an error that no script holds.
+
         Raises:
             MisuseError: Says what was left or too much.
         """
+        if self._strict:
+            errors = [record.event["error"] for record in self.events("error", "s")]
+            told = [
+                e["message"] for e in errors if e["message"] != _BENIGN and e["code"] != "session_expired"
+            ]
+            if told:
+                raise MisuseError("the client was told of errors", value="; ".join(told))
         left = [step.text for step in self._script.steps] if not self._script.repeat_last else []
         if left or self._script.unexpected:
             raise MisuseError(
@@ -250,14 +321,26 @@ class ScriptedServer(LocalRealtimeServer):
             self.wire.append(WireRecord(time.monotonic(), direction, _without_audio(event), number))
             self._changed.set()
 
-        return _Session(record, socket, self.engines, model=model, limit_s=self._limit_s, speed=self._speed)
+        return _Session(
+            record,
+            socket,
+            self.engines,
+            model=model,
+            limit_s=self._limit_s,
+            speed=self._speed,
+            await_ears=self._await_ears,
+        )
 
-    def _fault(self, kind: str) -> None:
-        for session in list(self.sessions):
-            if kind == "drop":
-                session.drop()
-            else:
-                session.report("a benign error, by the script")
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await super().__aexit__(kind, error, trace)
+        if self._strict and error is None:
+            self.check()
 
 
 def _without_audio(event: Mapping[str, Any]) -> dict[str, Any]:

@@ -43,11 +43,21 @@ class Core:
         now: s, monotonic, when the session begins.
         wall: Unix time at ``now``.
         limit_s: The session's longest duration, s.
+        await_ears: Whether a reply waits until its audio has been heard, as a cascade's brain must. Else
+            transcripts come when they come, as from a model that hears for itself.
     """
 
     def __init__(
-        self, *, model: str, new_id: Callable[[str], str], now: float, wall: float, limit_s: float
+        self,
+        *,
+        model: str,
+        new_id: Callable[[str], str],
+        now: float,
+        wall: float,
+        limit_s: float,
+        await_ears: bool = True,
     ) -> None:
+        self._await_ears = await_ears
         self._new_id = new_id
         self._limit_s = limit_s
         self._ends_at = now + limit_s
@@ -137,9 +147,18 @@ class Core:
         if self._closed:
             return ()
         if now >= self._ends_at:
-            self._expire()
-        elif self._idle_at is not None and now >= self._idle_at:
+            return self.expire()
+        if self._idle_at is not None and now >= self._idle_at:
             self._idle(now)
+        return self._drain()
+
+    def expire(self) -> tuple[Output, ...]:
+        """Ends the session as its limit does."""
+        self._error(Refusal("session_expired", EXPIRED.format(minutes=self._limit_s / 60)), None)
+        for response_id in list(self._responses):
+            self._out.append(CancelReply(response_id))
+        self._out.append(Close(1001, "session_expired"))
+        self._closed = True
         return self._drain()
 
     # The engines' results. Those of a response that is over change nothing.
@@ -449,7 +468,9 @@ class Core:
     def _start_waiting(self, now: float) -> None:
         """Starts the responses whose audio has been heard, or will not be: its item was deleted."""
         for response_id, (settings, items) in list(self._waiting.items()):
-            if any(item.awaiting_ears and self._known(item.id) is item for item in items):
+            if self._await_ears and any(
+                item.awaiting_ears and self._known(item.id) is item for item in items
+            ):
                 continue
             del self._waiting[response_id]
             limit = settings["max_output_tokens"]
@@ -487,13 +508,6 @@ class Core:
             idle = self._detector.settings.get("idle_timeout_ms") if self._detector else None
             if idle:
                 self._idle_at = max(self._spoken_until, now) + idle / 1000
-
-    def _expire(self) -> None:
-        self._error(Refusal("session_expired", EXPIRED.format(minutes=self._limit_s / 60)), None)
-        for response_id in list(self._responses):
-            self._out.append(CancelReply(response_id))
-        self._out.append(Close(1001, "session_expired"))
-        self._closed = True
 
     # Sending.
 
