@@ -76,50 +76,88 @@ class Notes:
         return [name for name, _ in self.log]
 
 
+class Loop:
+    """The media loop with a clock that the test moves."""
+
+    def __init__(self) -> None:
+        self._now = 1000.0
+        self._timers: list[Timer] = []
+
+    def time(self) -> float:
+        return self._now
+
+    def call_at(self, at: float, callback: Callable[[], None]) -> Timer:
+        timer = Timer(at, callback)
+        self._timers.append(timer)
+        return timer
+
+    def advance(self, seconds: float) -> None:
+        """Lets time pass, and what is due in it happen when it is due."""
+        end = self._now + seconds
+        while due := [timer for timer in self._timers if timer.at <= end and not timer.cancelled]:
+            timer = min(due, key=lambda timer: timer.at)
+            self._timers.remove(timer)
+            self._now = max(self._now, timer.at)
+            timer.callback()
+        self._now = end
+
+
+@dataclass(eq=False)
+class Timer:
+    at: float
+    callback: Callable[[], None]
+    cancelled: bool = False
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+class Media:
+    """A media thread that is this one."""
+
+    def __init__(self) -> None:
+        self.loop = Loop()
+
+    def call(self, function: Callable[..., object], *args: object) -> None:
+        function(*args)
+
+
 class Rig:
     def __init__(self) -> None:
-        self.media = MediaThread("test-call")
+        media = Media()
+        self.loop = media.loop
+        self.source = Queue()
         self.notes = Notes()
-        self.timeline = tl.Timeline()
+        self.timeline = tl.Timeline(now=self.loop.time)
         options = TurnTaking()
         self.call = MediaCall(
-            media=self.media,
+            media=cast(MediaThread, media),
             options=options,
             controller=InterruptionController(options, strict=True),
             detector=Loud(),
-            source=Queue(),
+            source=self.source,
             listener=self.notes,
             timeline=self.timeline,
         )
-        self.media.call(self.call.start)
+        self.call.start()
 
-    async def sound(self, seconds: float, level: int) -> None:
-        """Live audio in real time, as it comes from a track."""
+    def sound(self, seconds: float, level: int) -> None:
+        """Live audio, as it comes from a track: 20 ms every 20 ms."""
         frame = np.full(480, level, dtype=np.int16)
-        loop = asyncio.get_running_loop()
-        began = loop.time()
-        for number in range(round(seconds / 0.02)):
-            await asyncio.sleep(max(began + number * 0.02 - loop.time(), 0))
-            self.media.call(self.call.audio, frame)
-
-    async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(5):
-            while not condition():  # noqa: ASYNC110  # what is waited for is on another thread
-                await asyncio.sleep(0.01)
+        for _ in range(round(seconds / 0.02)):
+            self.loop.advance(0.02)
+            self.call.audio(frame)
 
 
 @pytest.fixture
-async def rig() -> AsyncIterator[Rig]:
-    made = Rig()
-    yield made
-    made.media.call(made.call.close)
-    made.media.stop()
+def rig() -> Rig:
+    return Rig()
 
 
-async def test_a_turn_reaches_the_listener_with_its_pre_roll_before_its_commit(rig: Rig) -> None:
-    await rig.sound(0.5, 0)
-    await rig.sound(0.6, 8000)
-    await rig.sound(0.7, 0)
+def test_a_turn_reaches_the_listener_with_its_pre_roll_before_its_commit(rig: Rig) -> None:
+    rig.sound(0.5, 0)
+    rig.sound(0.6, 8000)
+    rig.sound(0.7, 0)
     await rig.until(lambda: "committed" in rig.notes.names())
     committed = next(value for name, value in rig.notes.log if name == "committed")
     assert isinstance(committed, int)
@@ -127,11 +165,11 @@ async def test_a_turn_reaches_the_listener_with_its_pre_roll_before_its_commit(r
     assert [type(e) for e in rig.timeline][1:] == [tl.Onset, tl.SpeechEnded, tl.Commit]
 
 
-async def test_speech_over_a_reply_holds_it_and_a_long_one_yields(rig: Rig) -> None:
-    rig.media.call(rig.call.reply_audio, "r1", True, np.full(10 * RATE_HZ, 5000, dtype=np.int16))
+def test_speech_over_a_reply_holds_it_and_a_long_one_yields(rig: Rig) -> None:
+    rig.call.reply_audio("r1", True, np.full(10 * RATE_HZ, 5000, dtype=np.int16))
     await rig.until(lambda: "started" in rig.notes.names())
-    await rig.sound(0.2, 0)
-    await rig.sound(0.8, 8000)
+    rig.sound(0.2, 0)
+    rig.sound(0.8, 8000)
     await rig.until(lambda: "yielded" in rig.notes.names())
     name, heard = next(value for n, value in rig.notes.log if n == "yielded")  # type: ignore[misc]
     assert name == "r1"
@@ -140,38 +178,38 @@ async def test_speech_over_a_reply_holds_it_and_a_long_one_yields(rig: Rig) -> N
     assert hold.heard_ms == yielded.heard_ms
 
 
-async def test_the_application_interrupts_and_is_answered_once(rig: Rig) -> None:
-    rig.media.call(rig.call.reply_audio, "r1", True, np.full(5 * RATE_HZ, 5000, dtype=np.int16))
+def test_the_application_interrupts_and_is_answered_once(rig: Rig) -> None:
+    rig.call.reply_audio("r1", True, np.full(5 * RATE_HZ, 5000, dtype=np.int16))
     await rig.until(lambda: "started" in rig.notes.names())
-    rig.media.call(rig.call.interrupt, "r1")
-    rig.media.call(rig.call.interrupt, "r1")
+    rig.call.interrupt("r1")
+    rig.call.interrupt("r1")
     await rig.until(lambda: "yielded" in rig.notes.names())
     await rig.media.run(asyncio.sleep(0.02))
     assert rig.notes.names().count("yielded") == 1
 
 
-async def test_a_reply_is_heard_to_its_end(rig: Rig) -> None:
-    rig.media.call(rig.call.reply_audio, "r1", True, np.full(RATE_HZ // 4, 5000, dtype=np.int16))
-    rig.media.call(rig.call.reply_complete, "r1")
+def test_a_reply_is_heard_to_its_end(rig: Rig) -> None:
+    rig.call.reply_audio("r1", True, np.full(RATE_HZ // 4, 5000, dtype=np.int16))
+    rig.call.reply_complete("r1")
     await rig.until(lambda: ("ended", ("r1", RATE_HZ // 4)) in rig.notes.log)
     assert rig.call.heard == ("r1", RATE_HZ // 4)
 
 
-async def test_what_was_said_before_is_dated_back_and_committed(rig: Rig) -> None:
+def test_what_was_said_before_is_dated_back_and_committed(rig: Rig) -> None:
     earlier = np.concatenate([np.full(RATE_HZ, 8000, np.int16), np.zeros(RATE_HZ // 4, np.int16)])
     rig.call._backlog = []
     rig.call.earlier_audio(earlier)
-    await rig.sound(0.5, 0)
+    rig.sound(0.5, 0)
     await rig.until(lambda: "committed" in rig.notes.names())
     (onset,), (commit,) = rig.timeline.of(tl.Onset), rig.timeline.of(tl.Commit)
     assert onset.at - onset.began_at > 1.0  # found now, said long ago
     assert commit.audio_s > 0.9
 
 
-async def test_input_switched_off_is_not_heard(rig: Rig) -> None:
-    rig.media.call(rig.call.enable_input, False)
-    await rig.sound(0.3, 8000)
+def test_input_switched_off_is_not_heard(rig: Rig) -> None:
+    rig.call.enable_input(False)
+    rig.sound(0.3, 8000)
     assert rig.notes.log == []
-    rig.media.call(rig.call.enable_input, True)
-    await rig.sound(0.3, 8000)
+    rig.call.enable_input(True)
+    rig.sound(0.3, 8000)
     await rig.until(lambda: ("speech", True) in rig.notes.log)

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -36,17 +35,15 @@ async def test_a_coroutine_can_be_awaited_from_another_loop(media: MediaThread) 
 
 
 async def test_it_goes_on_while_the_application_is_blocked(media: MediaThread) -> None:
-    ticks: list[float] = []
+    ticks = threading.Semaphore(0)
 
-    async def tick() -> None:
-        for _ in range(20):
-            ticks.append(time.monotonic())
-            await asyncio.sleep(0.01)
+    def tick() -> None:
+        ticks.release()
+        media.loop.call_later(0.01, tick)
 
-    running = media.submit(tick())
-    time.sleep(0.15)  # noqa: ASYNC251
-    assert len(ticks) >= 8
-    await asyncio.wrap_future(running)
+    media.call(tick)
+    for _ in range(8):
+        assert ticks.acquire(timeout=5)  # blocks this loop, as a careless application does
 
 
 async def test_a_fault_in_one_handler_ends_nothing(media: MediaThread) -> None:

@@ -42,8 +42,8 @@ class ResumePlayout:
 class YieldFloor:
     """Flush the playout at once, cancel the response and cut the model's memory to what was heard.
 
-    Ends a hold. One for the reply in the person's ear and, with nothing heard, one for each that waited
-    behind it; at most one for each reply.
+    Ends a hold, unless the reply waited behind another that is in the person's ear. One for the reply
+    in the ear and, with nothing heard, one for each that waited behind it; at most one for each reply.
     """
 
     reply_id: str

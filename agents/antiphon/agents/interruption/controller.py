@@ -13,7 +13,9 @@ Choices worth knowing:
   turn; over by then, it is dropped.
 - Speech over the last of a reply that goes on after it is a turn; a sound that all but ends with the
   reply is not.
-- A reply that starts while the person is speaking is held like any other.
+- A reply that is requested or starts while the person is speaking is held like any other.
+- A sound that is judged a backchannel while it lasts is kept to its end: it may become words, and a
+  verdict of TURN about it still yields.
 """
 
 from __future__ import annotations
@@ -84,6 +86,8 @@ class InterruptionController:
         self._retired: deque[str] = deque(maxlen=_RETIRED)
         self._speech = 0  # counts the speeches that the judge is asked about
         self._judge_asked: float | None = None  # the judge's deadline that passed without an answer
+        self._excused = False  # the speech that is on was judged a backchannel, and is still on
+        self._stalled = False  # the reply last heard stands still and no longer counts
         self._over_agent_s = 0.0  # voice that stood over the agent in the speech that is on
         self._frame_at: float | None = None
         self._actions: list[act.Action] = []
@@ -103,7 +107,7 @@ class InterruptionController:
 
     def deadline(self) -> Deadline | None:
         """The next thing that is due if nothing else happens."""
-        found = self._turn.deadlines(self._onset.speaking)
+        found = self._turn.deadlines(self._onset.speaking, self.state is State.HELD)
         options = self._options
         if self._onset.speaking and self._frame_at is not None:
             found.append(Deadline(self._frame_at + options.input_gap_s, Reason.INPUT_GAP))
@@ -128,7 +132,7 @@ class InterruptionController:
         if isinstance(found, SpeechLikely):
             self._began(found)
             return
-        if self.state is State.HELD:
+        if self.state is State.HELD or self._excused:
             self._verdict(self._judge.frame(self._now, event.speech, self._onset.voiced))
         if isinstance(found, SpeechEnded):
             self._ended(found)
@@ -149,6 +153,10 @@ class InterruptionController:
             self._actions += self._turn.discard("ended with the reply")
         if self.state is State.HELD:
             self._verdict(self._judge.ended(self._now, speech.ended_at))
+        elif self._excused:
+            self._pardon()
+            if self._turn.place is Place.KEPT:
+                self._actions += self._turn.discard("backchannel")
 
     def _lost(self, event: ev.InputLost) -> None:
         self._frame_at = None
@@ -192,7 +200,7 @@ class InterruptionController:
         if self._reply and self._reply != event.reply_id:
             self._retire(self._reply)
         self._waiting.pop(event.reply_id, None)
-        self._reply, self._heard = event.reply_id, 0
+        self._reply, self._heard, self._stalled = event.reply_id, 0, False
         self._interruptible = event.interruptible
         self._step(Trigger.STARTED)
 
@@ -217,11 +225,12 @@ class InterruptionController:
         if event.reply_id in self._retired:
             return
         current = event.reply_id == self._reply
-        known = self._waiting.pop(event.reply_id, None) is not None
-        if current or (known and self.state in (State.THINKING, State.HELD) and not self._speaking_reply()):
-            self._retire(event.reply_id)
-            if not self._waiting or current:
-                self._step(Trigger.OVER)
+        counts = self._speaking_reply() if current else not (self._speaking_reply() or len(self._waiting) > 1)
+        if not (current or self._waiting.pop(event.reply_id, None) is not None):
+            return
+        self._retire(event.reply_id)
+        if counts:
+            self._step(Trigger.OVER)
 
     def _verdict_reached(self, event: ev.VerdictReached) -> None:
         if event.speech is None or event.speech == self._speech:
@@ -242,19 +251,20 @@ class InterruptionController:
         self._actions += self._turn.to_model(self._now)
         return self.state
 
-    def _think(self, _: str) -> State:
+    def _think(self, reason: str) -> State:
+        if self._onset.speaking and self._hold(reason) is State.HELD:
+            return State.HELD
         return State.THINKING
 
     def _speak(self, reason: str) -> State:
-        if self._onset.speaking:
-            held = self._hold(reason)
-            if held is State.HELD:
-                return held
+        if self._onset.speaking and not self._excused and self._hold(reason) is State.HELD:
+            return State.HELD
         return State.SPEAKING
 
-    def _speak_again(self, _: str) -> State:
+    def _speak_again(self, reason: str) -> State:
         """A reply that had stalled is heard after all."""
-        return State.SPEAKING if self._reply not in self._retired else self.state
+        self._stalled = False
+        return self._speak(reason)
 
     def _advance(self, _: str) -> State:
         self._since = self._now
@@ -276,31 +286,36 @@ class InterruptionController:
         return self._onset.voiced_s <= self._options.onset_s + self._options.speech_gap_s
 
     def _resume(self, reason: str) -> State:
-        self._judge.forget()
         self._actions.append(act.ResumePlayout(reason))
-        if self._turn.place is Place.KEPT:
-            self._actions += self._turn.discard(reason)
+        self._excused = self._onset.speaking and self._turn.place is Place.KEPT
+        if not self._excused:
+            self._judge.forget()
+            if self._turn.place is Place.KEPT:
+                self._actions += self._turn.discard(reason)
         return State.SPEAKING if self._speaking_reply() else State.THINKING
 
+    def _yield_late(self, reason: str) -> State:
+        """What was judged a backchannel became words."""
+        return self._yield(reason) if self._excused else self.state
+
     def _yield(self, reason: str) -> State:
-        self._judge.forget()
+        self._pardon()
         self._yield_replies(reason, None)
         self._actions += self._turn.to_model(self._now)
         return State.YIELDED
 
     def _interrupt(self, reason: str) -> State:
         wanted = self._wanted
-        ends = (
-            wanted is None or wanted == self._reply or (wanted in self._waiting and len(self._waiting) == 1)
-        )
-        if not ends:
-            if wanted in self._waiting:
-                self._yield_replies("interrupted by the application", wanted)
-            return self.state
-        was_held = self.state is State.HELD
+        before = len(self._actions)
+        in_ear = self._speaking_reply()
         self._yield_replies("interrupted by the application", wanted)
-        if was_held:
-            self._judge.forget()
+        if len(self._actions) == before or (in_ear and self._speaking_reply()):
+            return self.state  # none of ours, or one that waited behind the one that goes on
+        if self._waiting and not in_ear:  # others are still asked for
+            if self.state is State.HELD:
+                self._actions.append(act.HoldPlayout())  # the yield ended it
+            return self.state
+        self._pardon()
         if self._turn.place is Place.KEPT:
             if self._onset.speaking:
                 self._actions += self._turn.to_model(self._now)
@@ -310,16 +325,21 @@ class InterruptionController:
 
     def _end(self, reason: str) -> State:
         """The reply was heard to its end; what the person says meanwhile is theirs."""
+        following = State.THINKING if self._waiting else State.QUIET
+        if self._excused and self._waiting:
+            return following
+        self._pardon()
         if self._turn.place is Place.KEPT:
-            if self._onset.speaking:
-                self._over_agent_s = self._onset.voiced_s
-                self._actions += self._turn.to_model(self._now)
-            else:
+            if not self._onset.speaking:
                 self._actions += self._turn.discard("over before the reply was")
-        return State.THINKING if self._waiting else State.QUIET
+                return following
+            if self.state is not State.THINKING:  # else nothing was heard, and all of it is theirs
+                self._over_agent_s = self._onset.voiced_s
+            self._actions += self._turn.to_model(self._now)
+        return following
 
     def _end_held(self, reason: str) -> State:
-        self._judge.forget()
+        self._pardon()
         self._actions.append(act.ResumePlayout("nothing was left to hold"))
         return self._end(reason)
 
@@ -333,6 +353,7 @@ class InterruptionController:
         thinking = self.state is State.THINKING
         stalled = next(iter(self._waiting), "") if thinking else self._reply
         self._waiting.pop(stalled, None)
+        self._stalled = self._stalled or not thinking
         self._actions.append(act.ReportStall(stalled))
         return self._end("stalled")
 
@@ -343,10 +364,15 @@ class InterruptionController:
 
     def _speaking_reply(self) -> bool:
         """Whether a reply is, or while held was, in the person's ear."""
-        return bool(self._reply) and self._reply not in self._retired
+        return not self._stalled and bool(self._reply) and self._reply not in self._retired
+
+    def _pardon(self) -> None:
+        """The speech that is on needs no verdict any more."""
+        self._judge.forget()
+        self._excused = False
 
     def _yield_replies(self, reason: str, only: str | None) -> None:
-        if self._speaking_reply() and only in (None, self._reply):
+        if self._reply and self._reply not in self._retired and only in (None, self._reply):  # or stalled
             self._actions.append(act.YieldFloor(self._reply, self._heard, reason))
             self._retire(self._reply)
         for reply_id in list(self._waiting):
@@ -384,7 +410,13 @@ class InterruptionController:
             speaking = self._onset.speaking
             self._actions += self._turn.commit(self._now, speaking, self._onset.voiced_s)
             if speaking:  # the longest turn is over, and the person goes on: another begins
-                self._actions += self._turn.to_model(self._now)
+                self._actions += self._turn.to_model(self._now, self._onset.voiced_s)
+        elif (
+            self.state is not State.HELD
+            and not self._excused
+            and self._turn.lapsed(self._now, self._onset.speaking)
+        ):
+            self._actions += self._turn.discard("over before the reply was")
         limits = {
             State.THINKING: options.thinking_s,
             State.SPEAKING: options.stall_s,

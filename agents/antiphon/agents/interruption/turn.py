@@ -34,7 +34,7 @@ class Turn:
         self.place = Place.NOWHERE
         self._gate_open = False
         self._began_at = 0.0
-        self._voiced_s = 0.0  # of speeches that have ended
+        self._voiced_s = 0.0  # of speeches that have ended, less what belonged to the turn before
         self._ended_at = 0.0
         self._tail_at: float | None = None
 
@@ -53,10 +53,16 @@ class Turn:
         if self._gate_open:
             self._tail_at = ended_at + self._options.tail_s
 
-    def to_model(self, now: float) -> list[act.Action]:
-        """The turn's audio goes to the model: from the pre-roll, or what was kept."""
+    def to_model(self, now: float, committed_s: float = 0.0) -> list[act.Action]:
+        """The turn's audio goes to the model: from the pre-roll, or what was kept.
+
+        Args:
+            now: s.
+            committed_s: Voice of the speech that is on which the turn before took with it, s.
+        """
         if self.place is Place.NOWHERE:
             self._begin(now)
+            self._voiced_s = -committed_s
         actions: list[act.Action] = []
         if self.place is Place.KEPT:
             actions.append(act.ReleaseTurn())
@@ -91,6 +97,11 @@ class Turn:
         over_at = self._endpointer.deadline()
         return not speaking and over_at is not None and now >= over_at
 
+    def lapsed(self, now: float, speaking: bool) -> bool:
+        """Whether what is kept was complete before anybody wanted it."""
+        over_at = self._endpointer.deadline()
+        return self.place is Place.KEPT and not speaking and over_at is not None and now >= over_at
+
     def commit(self, now: float, speaking: bool, voiced_s: float) -> list[act.Action]:
         """Commits the turn, or discards it if there was hardly any voice in it.
 
@@ -120,13 +131,14 @@ class Turn:
         self._forget()
         return actions
 
-    def deadlines(self, speaking: bool) -> list[Deadline]:
-        """What the turn waits for."""
+    def deadlines(self, speaking: bool, held: bool = False) -> list[Deadline]:
+        """What the turn waits for; while the playout is held, what is kept waits for the verdict alone."""
         found: list[Deadline] = []
         if self._tail_at is not None:
             found.append(Deadline(self._tail_at, Reason.TAIL))
         if self.place is Place.MODEL:
             found.append(Deadline(self._began_at + self._options.max_turn_s, Reason.MAX_TURN))
+        if self.place is Place.MODEL or (self.place is Place.KEPT and not held):
             over_at = self._endpointer.deadline()
             if over_at is not None and not speaking:
                 found.append(Deadline(over_at, Reason.ENDPOINT))
