@@ -35,7 +35,7 @@ class Rig:
 def test_words_and_sound_make_one_message() -> None:
     rig = Rig()
     rig.response.text("Hello ")
-    rig.response.sound(np.zeros(2400, np.int16), {"type": "audio/pcm"})
+    rig.response.sound(np.zeros(2400, np.int16))
     rig.response.text("there.")
     rig.response.finish("completed", None, 40, 1000.0)
     assert rig.types().count("response.output_item.added") == 1
@@ -51,7 +51,7 @@ def test_words_and_sound_make_one_message() -> None:
 def test_a_text_reply_has_no_sound() -> None:
     rig = Rig("text")
     rig.response.text("Hi")
-    rig.response.sound(np.zeros(2400, np.int16), {"type": "audio/pcm"})
+    rig.response.sound(np.zeros(2400, np.int16))
     rig.response.finish("completed", None, 0, 0)
     assert not any("audio" in kind for kind in rig.types())
     assert not rig.response.spoke

@@ -1,8 +1,8 @@
 """The session: a client's events and the engines' results in, server events and effects out.
 
-State: the settings, the conversation, the input buffer, the responses in progress. One response at a
-time writes to the default conversation; any number may run out of band. A response that needs user
-audio still with the ears is announced at once and started when they have heard it.
+Here are the settings, the client's events, and whose turn it is; the conversation, the input buffer, the
+ears' work and the responses in progress are each a part of their own. What any of them has to say goes
+into one `Outbox`, and what the caller gets is what has come into it.
 """
 
 from __future__ import annotations
@@ -11,26 +11,19 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-from antiphon.plugins.local.engines import BrainRequest, Heard, Samples
+from antiphon.plugins.local.engines import RATE_HZ, Heard, Samples
 from antiphon.plugins.local.protocol.audio import decode
-from antiphon.plugins.local.protocol.config import default_session, merge_session, response_settings
+from antiphon.plugins.local.protocol.config import default_session, merge_session
 from antiphon.plugins.local.protocol.conversation import Conversation, Item, checked, public
+from antiphon.plugins.local.protocol.hearing import Hearing
 from antiphon.plugins.local.protocol.inbox import InputBuffer, SpeechStarted, SpeechStopped, TurnDetector
-from antiphon.plugins.local.protocol.outputs import (
-    CancelReply,
-    Close,
-    Output,
-    Refusal,
-    Send,
-    StartReply,
-    Transcribe,
-)
+from antiphon.plugins.local.protocol.outputs import Close, Outbox, Output, Refusal
 from antiphon.plugins.local.protocol.response import Response
+from antiphon.plugins.local.protocol.responses import Responses
 
 __all__ = ["Core"]
 
 EXPIRED = "Your session hit the maximum duration of {minutes:g} minutes."
-_MAX_OUT_OF_BAND = 32  # chosen: bounds one session's work
 _KEPT_QUIET_MS = 1000  # of audio without speech, before the padding; chosen
 
 
@@ -57,25 +50,30 @@ class Core:
         limit_s: float,
         await_ears: bool = True,
     ) -> None:
-        self._await_ears = await_ears
         self._new_id = new_id
         self._limit_s = limit_s
         self._ends_at = now + limit_s
+        self._outbox = Outbox(new_id)
+        self._emit = self._outbox.emit
+        self._drain = self._outbox.drain
         self.session = default_session(new_id("sess"), model, int(wall + limit_s))
         self._conversation_id = new_id("conv")
         self.conversation = Conversation()
+        self._hearing = Hearing(self.conversation, self._outbox)
+        self._responses = Responses(
+            self.conversation,
+            self._conversation_id,
+            self._hearing,
+            self._outbox,
+            new_id,
+            await_ears=await_ears,
+        )
         self._inbox = InputBuffer()
         self._detector: TurnDetector | None = None
         self._speech_item: str | None = None
         self._idle_at: float | None = None
         self._spoken_until = now
-        self._default: Response | None = None
-        self._responses: dict[str, Response] = {}
-        self._waiting: dict[str, tuple[dict[str, Any], list[Item]]] = {}
-        self._inline: dict[str, Item] = {}
-        self._spoke = False
         self._closed = False
-        self._out: list[Output] = []
         self._set_detector()
 
     @property
@@ -155,9 +153,8 @@ class Core:
     def expire(self) -> tuple[Output, ...]:
         """Ends the session as its limit does."""
         self._error(Refusal("session_expired", EXPIRED.format(minutes=self._limit_s / 60)), None)
-        for response_id in list(self._responses):
-            self._out.append(CancelReply(response_id))
-        self._out.append(Close(1001, "session_expired"))
+        self._responses.cancel_work()
+        self._outbox.do(Close(1001, "session_expired"))
         self._closed = True
         return self._drain()
 
@@ -165,26 +162,14 @@ class Core:
 
     def heard(self, item_id: str, heard: Heard, seconds: float, now: float) -> tuple[Output, ...]:
         """The ears are through with an item."""
-        item = self._known(item_id)
-        if item is not None:
-            self._heard(item, heard.text, seconds)
-            self._inline.pop(item_id, None)
-        self._start_waiting(now)
+        self._hearing.heard(item_id, heard.text, seconds, self.session["audio"]["input"])
+        self._responses.start_ready()
         return self._drain()
 
     def deaf(self, item_id: str, message: str, now: float) -> tuple[Output, ...]:
         """The ears failed on an item."""
-        item = self._known(item_id)
-        if item is not None:
-            item.awaiting_ears = False
-            if self._inline.pop(item_id, None) is None and self._transcribes():
-                self._emit(
-                    "conversation.item.input_audio_transcription.failed",
-                    item_id=item_id,
-                    content_index=0,
-                    error={"type": "server_error", "code": "transcription_failed", "message": message},
-                )
-        self._start_waiting(now)
+        self._hearing.deaf(item_id, message, self.session["audio"]["input"])
+        self._responses.start_ready()
         return self._drain()
 
     def reply_text(self, response_id: str, delta: str) -> tuple[Output, ...]:
@@ -195,10 +180,9 @@ class Core:
 
     def reply_audio(self, response_id: str, samples: Samples, now: float) -> tuple[Output, ...]:
         """Audio of a reply, int16 at 24 kHz."""
-        if response := self._responses.get(response_id):
-            response.sound(samples, response.settings["output"]["format"])
-            self._spoke = self._spoke or response.spoke
-            self._spoken_until = max(self._spoken_until, now) + len(samples) / 24_000
+        if self._responses.get(response_id):
+            self._responses.audio(response_id, samples)
+            self._spoken_until = max(self._spoken_until, now) + len(samples) / RATE_HZ
         return self._drain()
 
     def reply_tool(self, response_id: str, name: str, arguments: str) -> tuple[Output, ...]:
@@ -227,7 +211,7 @@ class Core:
     # Client events.
 
     def _on_session_update(self, event: Mapping[str, Any], now: float) -> None:
-        self.session = merge_session(self.session, event.get("session"), has_spoken=self._spoke)
+        self.session = merge_session(self.session, event.get("session"), has_spoken=self._responses.spoke)
         self._set_detector()
         self._emit("session.updated", session=self.session)
 
@@ -252,11 +236,10 @@ class Core:
     def _on_item_create(self, event: Mapping[str, Any], now: float) -> None:
         data = checked(event.get("item"), self._new_id("item"))
         item = Item(data)
-        pending = self._unheard(item)
+        pending = self._hearing.work(item, self.session["audio"]["input"])
         previous = self.conversation.add(item, event.get("previous_item_id"))
-        self._emit("conversation.item.added", previous_item_id=previous, item=public(item))
-        self._emit("conversation.item.done", previous_item_id=previous, item=public(item))
-        self._out.extend(pending)
+        self._emit_item(previous, item)
+        self._outbox.do(*pending)
 
     def _on_item_retrieve(self, event: Mapping[str, Any], now: float) -> None:
         item = self.conversation.get(event.get("item_id"), "item_retrieve_invalid_item_id", "retrieving")
@@ -276,14 +259,14 @@ class Core:
     def _on_item_delete(self, event: Mapping[str, Any], now: float) -> None:
         item = self.conversation.delete(event.get("item_id"))
         self._emit("conversation.item.deleted", item_id=item.id)
-        self._start_waiting(now)
+        self._responses.start_ready()
 
     def _on_response_create(self, event: Mapping[str, Any], now: float) -> None:
         self._respond(event.get("response"), now)
 
     def _on_response_cancel(self, event: Mapping[str, Any], now: float) -> None:
         wanted = event.get("response_id")
-        response = self._responses.get(str(wanted)) if wanted is not None else self._default
+        response = self._responses.get(str(wanted)) if wanted is not None else self._responses.default
         if response is None:
             raise Refusal("response_cancel_not_active", "Cancellation failed: no active response found")
         self._cancel(response, "client_cancelled", now)
@@ -324,8 +307,9 @@ class Core:
         self._speech_item = self._new_id("item")
         self._inbox.keep_from(start_ms)
         self._emit("input_audio_buffer.speech_started", item_id=self._speech_item, audio_start_ms=start_ms)
-        if self._default is not None and self._detector.settings["interrupt_response"]:
-            self._cancel(self._default, "turn_detected", now)
+        current = self._responses.default
+        if current is not None and self._detector.settings["interrupt_response"]:
+            self._cancel(current, "turn_detected", now)
 
     def _speech_stopped(self, end_ms: int, now: float) -> None:
         assert self._detector is not None
@@ -337,7 +321,7 @@ class Core:
         except Refusal:
             return
         self._commit(item_id, audio, now)
-        if self._detector.settings["create_response"] and self._default is None:
+        if self._detector.settings["create_response"] and self._responses.default is None:
             self._respond(None, now)
 
     def _commit(self, item_id: str, audio: Samples, now: float) -> None:
@@ -350,31 +334,12 @@ class Core:
                 "status": "completed",
                 "content": [{"type": "input_audio", "transcript": None}],
             },
-            audio_ms=len(audio) / 24,
-            awaiting_ears=True,
         )
+        work = self._hearing.job(item, audio, self.session["audio"]["input"])
         previous = self.conversation.add(item)
         self._emit("input_audio_buffer.committed", item_id=item_id, previous_item_id=previous)
-        self._emit("conversation.item.added", previous_item_id=previous, item=public(item))
-        self._emit("conversation.item.done", previous_item_id=previous, item=public(item))
-        self._out.append(Transcribe(item_id, audio, self._language()))
-
-    def _heard(self, item: Item, text: str, seconds: float) -> None:
-        item.awaiting_ears = False
-        for part in item.data["content"]:
-            if part["type"] == "input_audio" and part.get("transcript") is None:
-                part["transcript"] = text
-        if item.id in self._inline or not self._transcribes():
-            return
-        where = {"item_id": item.id, "content_index": 0}
-        if text:
-            self._emit("conversation.item.input_audio_transcription.delta", delta=text, **where)
-        self._emit(
-            "conversation.item.input_audio_transcription.completed",
-            transcript=text,
-            usage={"type": "duration", "seconds": seconds},
-            **where,
-        )
+        self._emit_item(previous, item)
+        self._outbox.do(work)
 
     def _idle(self, now: float) -> None:
         self._idle_at = None
@@ -388,139 +353,42 @@ class Core:
             audio_end_ms=end,
         )
         self._commit(item_id, audio, now)
-        if self._default is None:
+        if self._responses.default is None:
             self._respond(None, now)
 
     # Responses.
 
     def _respond(self, given: object, now: float) -> None:
-        settings = response_settings(self.session, given)
-        out_of_band = settings["conversation"] == "none"
-        if not out_of_band and self._default is not None:
-            raise Refusal(
-                "conversation_already_has_active_response",
-                "Conversation already has an active response in progress: "
-                f"{self._default.id}. Wait until the response is finished before creating a new one.",
-            )
-        if out_of_band and len(self._responses) >= _MAX_OUT_OF_BAND:
-            raise Refusal("rate_limit_exceeded", f"At most {_MAX_OUT_OF_BAND} responses at a time.")
-        items = self._input(settings["input"])
-        response = Response(
-            self._new_id("resp"),
-            settings,
-            None if out_of_band else self.conversation,
-            None if out_of_band else self._conversation_id,
-            self._emit,
-            self._new_id,
-        )
-        self._responses[response.id] = response
-        if not out_of_band:
-            self._default = response
+        response = self._responses.create(self.session, given)
+        if response is self._responses.default:
             self._idle_at = None
-        response.start()
-        self._emit(
-            "rate_limits.updated",
-            rate_limits=[{"name": "requests", "limit": 1000, "remaining": 999, "reset_seconds": 0.06}],
-        )
-        self._waiting[response.id] = (settings, items)
-        self._start_waiting(now)
-
-    def _input(self, given: object) -> list[Item]:
-        """The items a response sees: those it names, else the whole conversation."""
-        if given is None:
-            return list(self.conversation)
-        assert isinstance(given, list)
-        items: list[Item] = []
-        inlined: list[Item] = []
-        jobs: list[Transcribe] = []
-        for entry in given:
-            if isinstance(entry, dict) and entry.get("type") == "item_reference":
-                items.append(
-                    self.conversation.get(entry.get("id"), "item_reference_invalid_item_id", "referencing")
-                )
-            else:
-                # An id of its own, whatever it came with: it must not be taken for another's.
-                inline = Item({**checked(entry, ""), "id": self._new_id("item")})
-                if work := self._unheard(inline):
-                    inlined.append(inline)
-                    jobs += work
-                items.append(inline)
-        self._inline.update({item.id: item for item in inlined})
-        self._out.extend(jobs)
-        return items
-
-    def _known(self, item_id: str) -> Item | None:
-        """An item of the conversation, or one that a response brought along and is still to be heard."""
-        return self.conversation.find(item_id) or self._inline.get(item_id)
-
-    def _unheard(self, item: Item) -> list[Transcribe]:
-        """The work that a client's item gives the ears."""
-        jobs: list[Transcribe] = []
-        for part in item.data["content"] if item.data["type"] == "message" else []:
-            if part["type"] == "input_audio":
-                audio = decode(part.get("audio"), self.session["audio"]["input"]["format"])
-                item.audio_ms = len(audio) / 24
-                part.setdefault("transcript", None)
-                item.awaiting_ears = True
-                jobs.append(Transcribe(item.id, audio, self._language()))
-        return jobs
-
-    def _start_waiting(self, now: float) -> None:
-        """Starts the responses whose audio has been heard, or will not be: its item was deleted."""
-        for response_id, (settings, items) in list(self._waiting.items()):
-            if self._await_ears and any(
-                item.awaiting_ears and self._known(item.id) is item for item in items
-            ):
-                continue
-            del self._waiting[response_id]
-            limit = settings["max_output_tokens"]
-            request = BrainRequest(
-                instructions=settings["instructions"] or "",
-                items=[public(item) for item in items],
-                tools=settings["tools"],
-                tool_choice=settings["tool_choice"],
-                metadata=settings["metadata"] or {},
-                max_output_tokens=None if limit == "inf" else limit,
-            )
-            voice = settings["output"]["voice"]
-            audio = settings["output_modalities"] == ["audio"]
-            name = voice if isinstance(voice, str) else str(voice.get("id"))
-            self._out.append(StartReply(response_id, request, audio, name))
 
     def _cancel(self, response: Response, reason: str, now: float) -> None:
-        if response is self._default:
+        default = response is self._responses.default
+        if default:
             self._spoken_until = now  # the client drops what it has not played
-        self._out.append(CancelReply(response.id))
-        self._finish(response.id, "cancelled", {"type": "cancelled", "reason": reason}, now)
+        self._responses.cancel(response, reason)
+        if default:
+            self._await_speech(now)
 
     def _finish(self, response_id: str, status: str, details: Mapping[str, Any] | None, now: float) -> None:
-        response = self._responses.pop(response_id, None)
-        self._waiting.pop(response_id, None)
-        if response is None:
-            return
-        chars = len(response.settings["instructions"] or "") + sum(
-            len(str(i.data)) for i in self.conversation
-        )
-        heard = sum(item.audio_ms or 0.0 for item in self.conversation if item.data.get("role") == "user")
-        response.finish(status, details, chars, heard)
-        if response is self._default:
-            self._default = None
-            idle = self._detector.settings.get("idle_timeout_ms") if self._detector else None
-            if idle:
-                self._idle_at = max(self._spoken_until, now) + idle / 1000
+        response = self._responses.get(response_id)
+        default = response is not None and response is self._responses.default
+        self._responses.finish(response_id, status, details)
+        if default:
+            self._await_speech(now)
+
+    def _await_speech(self, now: float) -> None:
+        """The idle time runs from where what was said has been played."""
+        idle = self._detector.settings.get("idle_timeout_ms") if self._detector else None
+        if idle:
+            self._idle_at = max(self._spoken_until, now) + idle / 1000
 
     # Sending.
 
-    def _transcribes(self) -> bool:
-        return self.session["audio"]["input"]["transcription"] is not None
-
-    def _language(self) -> str | None:
-        settings = self.session["audio"]["input"]["transcription"] or {}
-        language = settings.get("language")
-        return language if isinstance(language, str) else None
-
-    def _emit(self, kind: str, **fields: Any) -> None:
-        self._out.append(Send({"type": kind, "event_id": self._new_id("event"), **fields}))
+    def _emit_item(self, previous: str | None, item: Item) -> None:
+        for kind in ("added", "done"):
+            self._emit(f"conversation.item.{kind}", previous_item_id=previous, item=public(item))
 
     def _error(self, refusal: Refusal, client_id: str | None) -> None:
         self._emit(
@@ -533,7 +401,3 @@ class Core:
                 "event_id": client_id,
             },
         )
-
-    def _drain(self) -> tuple[Output, ...]:
-        out, self._out = tuple(self._out), []
-        return out

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from antiphon.plugins.local.engines import BrainRequest, Samples
 
-__all__ = ["CancelReply", "Close", "Output", "Refusal", "Send", "StartReply", "Transcribe"]
+__all__ = ["CancelReply", "Close", "Outbox", "Output", "Refusal", "Send", "StartReply", "Transcribe"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,31 @@ class Close:
 Output = Send | Transcribe | StartReply | CancelReply | Close
 
 
+class Outbox:
+    """Where the parts of the core put what is to be done, in order, until the core hands it over.
+
+    Args:
+        new_id: Makes an id with a prefix.
+    """
+
+    def __init__(self, new_id: Callable[[str], str]) -> None:
+        self._new_id = new_id
+        self._out: list[Output] = []
+
+    def emit(self, kind: str, **fields: Any) -> None:
+        """A server event, with an id of its own."""
+        self._out.append(Send({"type": kind, "event_id": self._new_id("event"), **fields}))
+
+    def do(self, *outputs: Output) -> None:
+        """Anything else."""
+        self._out += outputs
+
+    def drain(self) -> tuple[Output, ...]:
+        """All of it; the box is empty then."""
+        out, self._out = tuple(self._out), []
+        return out
+
+
 @dataclass(slots=True)
 class Refusal(Exception):
     """A client event that cannot be carried out; becomes an ``error`` event and changes nothing."""
@@ -63,4 +88,3 @@ class Refusal(Exception):
     message: str
     param: str | None = None
     kind: str = "invalid_request_error"
-    fields: Mapping[str, Any] = field(default_factory=dict)

@@ -51,6 +51,7 @@ class Response:
         self._new_id = new_id
         self._output: list[dict[str, Any]] = []
         self._item: Item | None = None
+        self._previous: str | None = None  # the id before the open item's
         self._text = ""
         self._samples = 0
         self._texts_out = 0
@@ -69,7 +70,7 @@ class Response:
         kind = "response.output_audio_transcript.delta" if self.audio else "response.output_text.delta"
         self._emit(kind, delta=delta, content_index=0, **self._where(item))
 
-    def sound(self, samples: Samples, form: Mapping[str, Any]) -> None:
+    def sound(self, samples: Samples) -> None:
         """Audio of the message, int16 at 24 kHz."""
         if not self.audio or not len(samples):
             return
@@ -78,9 +79,8 @@ class Response:
         self._samples += len(samples)
         if not item.truncated:
             item.audio_ms = self._samples * 1000 / RATE_HZ
-        self._emit(
-            "response.output_audio.delta", delta=encode(samples, form), content_index=0, **self._where(item)
-        )
+        sound = encode(samples, self.settings["output"]["format"])
+        self._emit("response.output_audio.delta", delta=sound, content_index=0, **self._where(item))
 
     def tool(self, name: str, arguments: str) -> None:
         """A function call, whole."""
@@ -156,8 +156,6 @@ class Response:
             self._emit("conversation.item.added", previous_item_id=previous, item=public(item))
             self._previous = previous
         return item
-
-    _previous: str | None = None
 
     def _close(self, status: str) -> None:
         item = self._item
