@@ -19,7 +19,7 @@ from pydantic import TypeAdapter
 from antiphon.agents.errors import ConfigError
 from antiphon.plugins import openai
 from antiphon.plugins.local.engines import BrainRequest, Engines, Heard, Samples, TextDelta
-from antiphon.plugins.local.server import LocalRealtimeServer
+from antiphon.plugins.local.server import LocalRealtimeServer, Session
 from antiphon.plugins.local.testing import Say, ScriptedServer, chirp_reply
 
 EVENTS: TypeAdapter[Any] = TypeAdapter(RealtimeServerEvent)
@@ -42,11 +42,21 @@ async def read(socket: aiohttp.ClientWebSocketResponse, until: str) -> list[dict
     return events
 
 
-async def ended(server: LocalRealtimeServer) -> None:
-    """Waits until no session is left."""
-    async with asyncio.timeout(10):
-        while server.sessions:  # noqa: ASYNC110 - the server has no event for it
-            await asyncio.sleep(0.01)
+class Sessions(set[Session]):
+    """A server's sessions that tell when one has ended."""
+
+    def __init__(self, server: LocalRealtimeServer) -> None:
+        self._ended = asyncio.Event()
+        server.sessions = self
+
+    def discard(self, session: Session) -> None:
+        super().discard(session)
+        self._ended.set()
+
+    async def ended(self) -> None:
+        """Waits for the end of one; none may be left."""
+        await asyncio.wait_for(self._ended.wait(), 10)
+        assert not self
 
 
 async def test_no_key_is_401_before_any_frame(http: aiohttp.ClientSession) -> None:
@@ -95,16 +105,15 @@ async def test_replies_come_faster_than_real_time(http: aiohttp.ClientSession) -
 
 
 async def test_a_session_ends_at_its_limit_with_1001(http: aiohttp.ClientSession) -> None:
-    async with (
-        ScriptedServer(session_limit_s=0.2) as server,
-        http.ws_connect(server.url, headers={"Authorization": "Bearer x"}) as socket,
-    ):
+    async with ScriptedServer(session_limit_s=0.2) as server:
+        sessions = Sessions(server)
+        socket = await http.ws_connect(server.url, headers={"Authorization": "Bearer x"})
         events = await read(socket, "error")
         assert events[-1]["error"]["code"] == "session_expired"
         closed = await asyncio.wait_for(socket.receive(), 5)
         assert closed.type is aiohttp.WSMsgType.CLOSE
         assert closed.data == 1001
-        await ended(server)
+        await sessions.ended()
 
 
 async def test_one_sessions_fault_does_not_touch_another(http: aiohttp.ClientSession) -> None:
@@ -121,17 +130,18 @@ async def test_one_sessions_fault_does_not_touch_another(http: aiohttp.ClientSes
 
 async def test_a_client_that_vanishes_amid_a_flood_leaves_nothing(http: aiohttp.ClientSession) -> None:
     async with ScriptedServer([Say("long", chirp_reply(30.0))], speed=1000.0) as server:
+        sessions = Sessions(server)
         socket = await http.ws_connect(server.url, headers={"Authorization": "Bearer x"})
         await socket.send_json({"type": "response.create"})
         second = base64.b64encode(bytes(48_000)).decode()
         for _ in range(300):
             await socket.send_json({"type": "input_audio_buffer.append", "audio": second})
-        assert server.sessions
+        assert sessions
         connection = socket._response.connection
         assert connection is not None
         assert connection.transport is not None
         connection.transport.abort()
-        await ended(server)
+        await sessions.ended()
 
 
 class Broken:

@@ -116,12 +116,12 @@ def test_one_text_that_fails_does_not_end_the_others() -> None:
 def test_it_does_not_outlive_a_parent_that_is_killed() -> None:
     # The grandparent keeps the pipe open, so that only the parent's death can end the worker.
     parent = (
-        "import subprocess, sys, time\n"
+        "import subprocess, sys\n"
         "worker = subprocess.Popen([sys.executable, '-m', 'antiphon.plugins.local._voice_worker',"
         f" {str(find_piper().path)!r}], stdout=subprocess.PIPE)\n"
         "worker.stdout.read(5)\n"
         "print(worker.pid, flush=True)\n"
-        "time.sleep(60)\n"
+        "sys.stdin.read()\n"
     )
     with subprocess.Popen([sys.executable, "-c", parent], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as p:
         assert p.stdout is not None
