@@ -38,7 +38,8 @@ from antiphon.plugins.local.engines import (
     ToolRequest,
 )
 from antiphon.plugins.local.protocol import Output, StartReply
-from antiphon.plugins.local.server import LocalRealtimeServer, Session
+from antiphon.plugins.local.server import LocalRealtimeServer
+from antiphon.plugins.local.session import Session
 from antiphon.plugins.local.speaker import Whole
 
 __all__ = ["Say", "ScriptedServer", "WireRecord", "chirp_reply", "load_script", "tone"]
