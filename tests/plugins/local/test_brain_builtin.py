@@ -81,6 +81,22 @@ def test_the_receptionists_conversation() -> None:
     assert "reference" in str(talk.result('{"reference": 7}'))
 
 
+def test_a_question_whose_answer_was_cut_before_a_word_was_heard_is_not_answered_again() -> None:
+    talk = Talk()
+    talk.say("What is the weather like?")
+    talk.items[-1]["content"] = []  # as a truncation at its first samples leaves it
+    assert talk.say("Please wait a moment.") == "All right."
+    assert "too fast" in str(talk.say("I don't understand."))
+
+
+def test_a_turn_that_nobody_answered_is_one_thought_with_the_next() -> None:
+    talk = Talk()
+    talk.items.append(
+        {"type": "message", "role": "user", "content": [{"type": "input_audio", "transcript": "What is"}]}
+    )
+    assert "3" in str(talk.say("one plus two?"))
+
+
 def test_what_is_answered_out_of_turn_is_kept_and_never_taken_for_a_name() -> None:
     talk = Talk(TOOLS)
     assert talk.say("I'd like to book a table.") == "Under what name?"

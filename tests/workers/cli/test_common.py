@@ -34,24 +34,40 @@ def test_a_model_that_does_not_start_is_told_with_what_it_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ANTIPHON_WHISPER_DIR", str(tmp_path / "none"))
-    with pytest.raises(ModelUnavailable, match=r"did not start \(.+\).*Its log: .*model.log") as error:
-        common.start_model()
+    told = pytest.raises(ModelUnavailable, match=r"did not start \(.+\).*Its log: .*model.log")
+    with told as error, common.running_model():
+        raise AssertionError("it started")
     assert "\n" not in str(error.value)
     assert "Traceback" not in str(error.value)
 
 
 @pytest.mark.weights
 def test_the_model_listens_once_it_is_given() -> None:
-    process, base_url = common.start_model()
-    try:
+    with common.running_model() as model:
         import urllib.request
 
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(base_url.removesuffix("/v1") + "/healthz", timeout=5) as answer:
+        with opener.open(model.base_url.removesuffix("/v1") + "/healthz", timeout=5) as answer:
             assert answer.status == 200
-    finally:
-        process.stop()
-    assert process.poll() is not None
+        assert model.log_path.is_file()
+    assert model.process.poll() is not None
+    assert not model.log_path.parent.exists(), "stopped in order, it leaves nothing"
+
+
+def test_the_command_to_call_with_is_one_that_a_shell_finds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = tmp_path / "bin" / "agent"
+    own.parent.mkdir()
+    own.touch(0o755)
+    monkeypatch.setattr(sys, "executable", str(own.with_name("python")))
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.chdir(tmp_path)
+    assert common.call_command("ws://h", "t") == "bin/agent call --url ws://h --token t"
+    monkeypatch.chdir("/")
+    assert common.call_command("ws://h", "t").endswith(f"{own} call --url ws://h --token t".lstrip("/"))
+    monkeypatch.setenv("PATH", str(own.parent))
+    assert common.call_command("ws://h", "t") == "agent call --url ws://h --token t"
 
 
 def test_a_worker_that_cannot_start_ends_with_3(monkeypatch: pytest.MonkeyPatch) -> None:

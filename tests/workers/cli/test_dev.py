@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from antiphon.agents.errors import ModelUnavailable, ServerUnavailable
+from antiphon.workers.cli.common import LocalModel
 from antiphon.workers.cli.dev import Surroundings, agent_name
 from antiphon.workers.guardian import Guarded
 from antiphon.workers.sfu import LocalSfu
@@ -144,16 +145,16 @@ def test_a_missing_app_is_one_line(dev: Start, tmp_path: Path) -> None:
     assert done.stderr.count("\n") == 1
 
 
-def test_what_ended_around_the_app_is_named() -> None:
+def test_what_ended_around_the_app_is_named(tmp_path: Path) -> None:
     model = Guarded([sys.executable, "-c", "raise SystemExit(7)"])
     lasting = Guarded([sys.executable, "-c", "import time; time.sleep(60)"])
     try:
         server = LocalSfu("ws://127.0.0.1:1", "k", "s", _process=lasting)
-        Surroundings(server, {}, lasting).check()
+        Surroundings(server, {}, LocalModel("http://m", lasting, tmp_path)).check()
         Surroundings(server, {}, None).check()
         model.wait(20)
-        with pytest.raises(ModelUnavailable, match="exit code 7"):
-            Surroundings(server, {}, model).check()
+        with pytest.raises(ModelUnavailable, match=r"exit code 7.*model\.log"):
+            Surroundings(server, {}, LocalModel("http://m", model, tmp_path / "model.log")).check()
         ended = LocalSfu("ws://127.0.0.1:1", "k", "s", _process=model)
         with pytest.raises(ServerUnavailable, match="ended by itself"):
             Surroundings(ended, {}, None).check()

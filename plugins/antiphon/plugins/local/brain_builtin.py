@@ -106,7 +106,7 @@ class BuiltinBrain:
         before: list[str] = []
         for index in range(len(turns) - 2, -1, -1):
             role, text = turns[index]
-            asked = turns[index - 1][1] if index else ""
+            asked = turns[index - 1][1] if index and turns[index - 1][0] == "assistant" else ""
             if role == "assistant":
                 if answering and not _ASKED.search(text):
                     break
@@ -200,15 +200,17 @@ def _text(item: Mapping[str, Any]) -> str:
 def _turns(items: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
     """(role, words) of the messages, oldest first; those without words left out."""
     made: list[tuple[str, str]] = []
+    answered = True  # since the person's last words, if only by a reply of which nothing was heard
     for item in items:
         role = str(item.get("role"))
-        text = _text(item) if item.get("type") == "message" else ""
-        if not text or role == "system":
+        if item.get("type") != "message" or role == "system":
             continue
-        if made and made[-1][0] == role == "user":
+        text = _text(item)
+        if text and role == "user" and not answered:
             made[-1] = (role, f"{made[-1][1]} {text}")  # two turns in a row are one thought
-        else:
+        elif text:
             made.append((role, text))
+        answered = role == "assistant" or (answered and not text)
     return made
 
 

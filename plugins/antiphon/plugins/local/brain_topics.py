@@ -80,9 +80,13 @@ TOPICS: tuple[_T, ...] = (
     ),
     _topic(r"^\W*(yes|yeah|sure|okay|ok|right|please)\W*$", "Good. What would you like to hear about?"),
     _topic(
-        r"^\W*(no|nope|nothing|stop|wait|hold on|hang on(?: a second)?|never mind"
-        r"|(?:cancel|forget)(?: that| it)?)\W*$",
+        r"^\W*(?:please )?(no|nope|nothing|stop|(?:wait|hold on|hang on)(?: a (?:second|moment|minute))?"
+        r"|never mind|(?:cancel|forget)(?: that| it)?)\W*$",
         "All right.",
+    ),
+    _topic(
+        r"\b(?:do not|don't|didn't) (?:understand|follow)\b",
+        "I am sorry, that was too fast. Ask me again, and I shall keep it short.",
     ),
     _topic(
         r"\bask not\b|\bcountry can do\b",

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from antiphon.agents import timeline as tl
 from antiphon.agents.errors import ConfigError
-from antiphon.workers.cli.common import console
+from antiphon.workers.cli.common import console, show_files
 
 if TYPE_CHECKING:
     from antiphon.workers.caller import CallResult
@@ -180,10 +180,4 @@ def _summary(result: CallResult) -> None:
             else f", silent {exchange.interrupted_s * 1000:.0f} ms after the interruption began"
         )
         console.print(f"{exchange.asked}: {heard}{cut}", markup=False, soft_wrap=True)
-    for name, path in (
-        ("recording", result.recording),
-        ("timeline", result.timeline),
-        ("picture", result.picture),
-    ):
-        if path is not None:
-            console.print(f"  {name}: {path}", markup=False, soft_wrap=True)
+    show_files(result)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -11,8 +12,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from subprocess import PIPE
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -20,15 +23,21 @@ from antiphon.agents.errors import ModelUnavailable
 from antiphon.workers.guardian import Guarded
 from antiphon.workers.sfu import LocalSfu, start_sfu
 
+if TYPE_CHECKING:
+    from antiphon.workers.caller import CallResult
+
 __all__ = [
+    "LocalModel",
     "Progress",
     "Worker",
+    "call_command",
     "console",
     "end_on_signal",
     "pairs",
     "progress",
+    "running_model",
     "running_sfu",
-    "start_model",
+    "show_files",
 ]
 
 console = Console(highlight=False)
@@ -81,6 +90,27 @@ def pairs(rows: Sequence[tuple[str, str]]) -> None:
     sys.stdout.flush()
 
 
+def show_files(result: CallResult) -> None:
+    """Says where a call's files are, those that were written."""
+    for name, path in (
+        ("recording", result.recording),
+        ("timeline", result.timeline),
+        ("picture", result.picture),
+    ):
+        if path is not None:
+            console.print(f"  {name}: {path}", markup=False, soft_wrap=True)
+
+
+def call_command(url: str, token: str) -> str:
+    """The command that calls an agent, as it is typed here: by its path where no shell would find it."""
+    own = Path(sys.executable).with_name("agent")
+    found = shutil.which("agent")
+    name = "agent"
+    if own.exists() and not (found and own.samefile(found)):
+        name = str(own.relative_to(Path.cwd()) if own.is_relative_to(Path.cwd()) else own)
+    return f"{name} call --url {url} --token {token}"
+
+
 @contextmanager
 def running_sfu(port: int = 0) -> Iterator[LocalSfu]:
     """A LiveKit server, as `start_sfu` finds it, with progress shown; stopped at the end if it is ours."""
@@ -92,8 +122,18 @@ def running_sfu(port: int = 0) -> Iterator[LocalSfu]:
         server.stop()
 
 
-def start_model() -> tuple[Guarded, str]:
-    """The local model in a process of its own, once it listens, and its ``base_url``.
+@dataclass(frozen=True, slots=True)
+class LocalModel:
+    """The local realtime model in a process of its own."""
+
+    base_url: str
+    process: Guarded
+    log_path: Path
+
+
+@contextmanager
+def running_model() -> Iterator[LocalModel]:
+    """The local model, once it listens; stopped at the end. Its log stays only if it ended by itself.
 
     Raises:
         ModelUnavailable: It did not start; with what it said.
@@ -104,26 +144,31 @@ def start_model() -> tuple[Guarded, str]:
         process = Guarded(
             [sys.executable, "-m", "antiphon.plugins.local"], stdout=PIPE, output=log, grace_s=3.0
         )
-    line = b""
     try:
-        timer = threading.Timer(MODEL_READY_S, process.send_signal, (15,))
-        timer.start()
-        if process.stdout is not None:
-            line = process.stdout.readline()
+        line = _first_line(process, MODEL_READY_S)
+        if not line:
+            said = [text for text in log_path.read_text(errors="replace").splitlines() if text.strip()]
+            raise ModelUnavailable(
+                "the local model did not start",
+                value=said[-1].removeprefix("error: ")[:300] if said else "it said nothing",
+                hint=f"Its log: {log_path}.",
+            )
+        yield LocalModel(str(json.loads(line)["base_url"]), process, log_path)
+    finally:
+        if process.poll() is None:
+            shutil.rmtree(folder, ignore_errors=True)
+        process.stop()
+
+
+def _first_line(process: Guarded, timeout: float) -> bytes:
+    """What a process says first; empty if it ends without a word, as it is made to after the timeout, s."""
+    timer = threading.Timer(timeout, process.send_signal, (signal.SIGTERM,))
+    timer.start()
+    try:
+        return process.stdout.readline() if process.stdout is not None else b""
+    finally:
         timer.cancel()
         timer.join()
-        if line:
-            return process, str(json.loads(line)["base_url"])
-    except BaseException:
-        process.stop()
-        raise
-    process.stop()
-    said = [text for text in log_path.read_text(errors="replace").splitlines() if text.strip()]
-    raise ModelUnavailable(
-        "the local model did not start",
-        value=said[-1].removeprefix("error: ")[:300] if said else "it said nothing",
-        hint=f"Its log: {log_path}.",
-    )
 
 
 class Worker:

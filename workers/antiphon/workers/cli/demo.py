@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from antiphon.agents.errors import AppError
-from antiphon.workers.cli.common import Worker, console, end_on_signal, progress
+from antiphon.workers.cli.common import Worker, console, end_on_signal, progress, show_files
 from antiphon.workers.cli.dev import Surroundings, introduce, surroundings
 
 __all__ = ["demo"]
@@ -72,7 +72,7 @@ def _prove(around: Surroundings, folder: Path) -> bool:
                 api_key=around.server.api_key,
                 api_secret=around.server.api_secret,
                 say=[str(clips / "weather_question.flac")],
-                interrupt_with=str(clips / "hang_on_a_second.flac"),
+                interrupt_with=str(clips / "i_dont_understand.flac"),
                 interrupt_at_s=INTERRUPT_AT_S,
                 out_dir=folder,
             )
@@ -89,11 +89,5 @@ def _prove(around: Surroundings, folder: Path) -> bool:
         console.print(f"Response after {exchange.response_s * 1000:.0f} ms, from the end of the question")
     if exchange.interrupted_s is not None:
         console.print(f"Interrupted: silent {exchange.interrupted_s * 1000:.0f} ms after the person began")
-    for name, path in (
-        ("recording", result.recording),
-        ("timeline", result.timeline),
-        ("picture", result.picture),
-    ):
-        if path is not None:
-            console.print(f"  {name}: {path}", soft_wrap=True)
+    show_files(result)
     return result.answered

@@ -15,9 +15,17 @@ import typer
 from watchfiles import PythonFilter, watch
 
 from antiphon.agents.errors import AppError, ModelUnavailable, ServerUnavailable
-from antiphon.workers.cli.common import Worker, console, end_on_signal, progress, running_sfu, start_model
+from antiphon.workers.cli.common import (
+    LocalModel,
+    Worker,
+    call_command,
+    console,
+    end_on_signal,
+    progress,
+    running_model,
+    running_sfu,
+)
 from antiphon.workers.cli.start import App, Executor, LogLevel
-from antiphon.workers.guardian import Guarded
 from antiphon.workers.sfu import LocalSfu
 from antiphon.workers.tokens import make_token
 
@@ -30,11 +38,11 @@ _LOOK_MS = 500  # between two looks at whether everything still runs
 class Surroundings:
     """What an app runs against: a server, and a model if it has none of its own."""
 
-    def __init__(self, server: LocalSfu, environ: dict[str, str], model: Guarded | None) -> None:
+    def __init__(self, server: LocalSfu, environ: dict[str, str], model: LocalModel | None) -> None:
         self.server = server
         self.environ = environ
         self.model = model
-        """The local model's process; None if the app has another."""
+        """The local model; None if the app has another."""
 
     def token(self, room: str, identity: str, agent: str = "") -> str:
         """To join a room, with the agent of that name."""
@@ -57,27 +65,26 @@ class Surroundings:
             raise ServerUnavailable(
                 "the LiveKit server ended by itself", hint=f"Its log: {self.server.log_path}."
             )
-        if self.model is not None and (code := self.model.poll()) is not None:
+        if self.model is not None and (code := self.model.process.poll()) is not None:
             raise ModelUnavailable(
-                "the local model ended by itself", value=f"exit code {code}", hint="Start it all again."
+                "the local model ended by itself",
+                value=f"exit code {code}",
+                hint=f"Its log: {self.model.log_path}. Start it all again.",
             )
 
 
 @contextlib.contextmanager
 def surroundings() -> Iterator[Surroundings]:
     """A LiveKit server unless ``LIVEKIT_URL`` names one, and the local model unless a key or URL does."""
-    with running_sfu() as server:
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(running_sfu())
         environ = {**os.environ, **server.environment()}
-        model: Guarded | None = None
-        try:
-            if not any(os.environ.get(name) for name in _NEEDLESS):
-                with progress("Loading the local model (a demonstration) …"):
-                    model, base_url = start_model()
-                environ.update(OPENAI_BASE_URL=base_url, OPENAI_API_KEY="local")
-            yield Surroundings(server, environ, model)
-        finally:
-            if model is not None:
-                model.stop()
+        model: LocalModel | None = None
+        if not any(os.environ.get(name) for name in _NEEDLESS):
+            with progress("Loading the local model (a demonstration) …"):
+                model = stack.enter_context(running_model())
+            environ.update(OPENAI_BASE_URL=model.base_url, OPENAI_API_KEY="local")
+        yield Surroundings(server, environ, model)
 
 
 def dev(
@@ -184,7 +191,7 @@ def introduce(around: Surroundings, agent: str = "") -> None:
     console.print(f"Call {agent or 'it'} from another terminal:", markup=False, soft_wrap=True)
     room = f"try-{secrets.token_hex(3)}"  # new: the agent is dispatched into a room as it is made
     token = around.token(room, "you", agent)
-    console.print(f"  agent call --url {server.url} --token {token}", markup=False, soft_wrap=True)
+    console.print(f"  {call_command(server.url, token)}", markup=False, soft_wrap=True)
     console.print(
         "or with any LiveKit client: that address, that token. Ctrl-C stops everything.", soft_wrap=True
     )

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from antiphon.agents.errors import ServerUnavailable
-from antiphon.workers.cli.common import console, end_on_signal, pairs, running_sfu
+from antiphon.workers.cli.common import call_command, console, end_on_signal, pairs, running_sfu
 from antiphon.workers.sfu import LocalSfu
 from antiphon.workers.tokens import make_token
 
@@ -52,6 +52,6 @@ def _show(server: LocalSfu) -> None:
             ("LIVEKIT_API_SECRET", server.api_secret if server.owned else "(as you set it)"),
             ("log", str(server.log_path or "(with the server)")),
             ("token", token),
-            ("call", f"agent call --url {server.url} --token {token}"),
+            ("call", call_command(server.url, token)),
         ]
     )
