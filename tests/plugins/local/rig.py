@@ -13,7 +13,16 @@ from openai.types.realtime import RealtimeServerEvent
 from pydantic import TypeAdapter
 
 from antiphon.plugins.local.engines import Heard, Samples
-from antiphon.plugins.local.protocol import CancelReply, Close, Core, Output, Send, StartReply, Transcribe
+from antiphon.plugins.local.protocol import (
+    CancelReply,
+    Close,
+    Core,
+    Listen,
+    Output,
+    Send,
+    StartReply,
+    Transcribe,
+)
 
 _EVENTS: TypeAdapter[Any] = TypeAdapter(RealtimeServerEvent)
 VECTORS = Path(__file__).parent / "vectors"
@@ -48,6 +57,7 @@ class Rig:
         self.replying: list[StartReply] = []
         self.cancelled: list[str] = []
         self.closed: Close | None = None
+        self.input_end_ms = 0  # where what the shell was to look through ends
         self.take(self.core.start())
 
     def send(self, event: dict[str, Any] | None = None, /, **fields: Any) -> list[dict[str, Any]]:
@@ -63,6 +73,8 @@ class Rig:
                     made = json.loads(json.dumps(event))
                     validate(made)
                     self.events.append(made)
+                case Listen():
+                    self.input_end_ms = round(output.start_ms + len(output.audio) / 24)
                 case Transcribe():
                     self.transcribing.append(output)
                 case StartReply():
@@ -106,7 +118,7 @@ class Rig:
             for _ in range(ms // 32):
                 self.now += 0.032
                 self.send(type="input_audio_buffer.append", audio=silence(32))
-                self.take(self.core.speech(probability, self.core.input_end_ms, self.now))
+                self.take(self.core.speech(probability, self.input_end_ms, self.now))
 
     def types(self) -> list[str]:
         return [event["type"] for event in self.events]

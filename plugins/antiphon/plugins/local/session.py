@@ -28,13 +28,12 @@ from antiphon.plugins.local.protocol import (
     CancelReply,
     Close,
     Core,
+    Listen,
     Output,
     Send,
     StartReply,
     Transcribe,
 )
-from antiphon.plugins.local.protocol.audio import decode
-from antiphon.plugins.local.protocol.outputs import Refusal
 from antiphon.plugins.local.speaker import Words, reply
 from antiphon.plugins.silero import SileroVad
 
@@ -164,32 +163,24 @@ class Session:
 
     def client_event(self, event: Any, now: float) -> tuple[Output, ...]:
         """A client's event. Overridden by the scripted server, which records it."""
-        out = self._core.handle(event, now)
-        if self._core.detects_turns and isinstance(event, dict):
-            if event.get("type") == "input_audio_buffer.append":
-                self._cut_windows(event)
-        else:
-            self._vad = None
-            self._unheard.clear()
-        return out
+        return self._core.handle(event, now)
 
-    def _cut_windows(self, event: dict[str, Any]) -> None:
+    def _listen(self, job: Listen) -> None:
         """What was appended, in windows for `_detect`."""
-        try:
-            audio = decode(event.get("audio"), self._core.session["audio"]["input"]["format"])
-        except Refusal:
-            return
         if self._vad is None:
             self._vad = SileroVad()
             self._windows.reset()
-            self._window_end_ms = self._core.input_end_ms - len(audio) / 24
-        self._unheard.extend(self._windows.push(audio))
+            self._window_end_ms = job.start_ms
+        self._unheard.extend(self._windows.push(job.audio))
 
     async def _detect(self) -> None:
         """Tells the core the speech probability of each new window, before the next event.
 
         Minutes of audio may come in one append: other sessions get their turn in between.
         """
+        if not self._core.detects_turns:
+            self._vad = None
+            self._unheard.clear()
         while self._unheard and self._vad is not None:
             for _ in range(min(len(self._unheard), _WINDOWS_AT_ONCE)):
                 self._window_end_ms += _WINDOW_S * 1000
@@ -204,6 +195,8 @@ class Session:
         for output in outputs:
             if isinstance(output, Send):
                 await self.send(dict(output.event))
+            elif isinstance(output, Listen):
+                self._listen(output)
             elif isinstance(output, Transcribe):
                 self._spawn(self._hear(output))
             elif isinstance(output, StartReply):

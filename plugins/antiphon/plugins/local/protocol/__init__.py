@@ -1,9 +1,9 @@
 """The OpenAI Realtime protocol's server side, without I/O.
 
 `Core` takes a client's events and the engines' results, each with the time, and returns what to do:
-events to send, and effects (hear this audio, start or stop that reply, close). Drive it so: hand it
-everything that happens, in order, from one task; carry out what it returns, in order; call
-`Core.tick` at `Core.deadline`.
+events to send, and effects (look for speech in this audio, hear that, start or stop a reply, close).
+Drive it so: hand it everything that happens, in order, from one task; carry out what it returns, in
+order; call `Core.tick` at `Core.deadline`.
 
 Written from the GA event reference and the types of the ``openai`` package; names are GA's.
 """
@@ -12,10 +12,11 @@ from antiphon.plugins.local.protocol.core import Core
 from antiphon.plugins.local.protocol.outputs import (
     CancelReply,
     Close,
+    Listen,
     Output,
     Send,
     StartReply,
     Transcribe,
 )
 
-__all__ = ["CancelReply", "Close", "Core", "Output", "Send", "StartReply", "Transcribe"]
+__all__ = ["CancelReply", "Close", "Core", "Listen", "Output", "Send", "StartReply", "Transcribe"]

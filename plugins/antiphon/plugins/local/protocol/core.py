@@ -17,7 +17,7 @@ from antiphon.plugins.local.protocol.config import default_session, merge_sessio
 from antiphon.plugins.local.protocol.conversation import Conversation, Item, checked, public
 from antiphon.plugins.local.protocol.hearing import Hearing
 from antiphon.plugins.local.protocol.inbox import InputBuffer, SpeechStarted, SpeechStopped, TurnDetector
-from antiphon.plugins.local.protocol.outputs import Close, Outbox, Output, Refusal
+from antiphon.plugins.local.protocol.outputs import Close, Listen, Outbox, Output, Refusal
 from antiphon.plugins.local.protocol.response import Response
 from antiphon.plugins.local.protocol.responses import Responses
 
@@ -78,13 +78,8 @@ class Core:
 
     @property
     def detects_turns(self) -> bool:
-        """Whether the shell has to give speech probabilities."""
+        """Whether speech is looked for; else the shell forgets what it has not looked through."""
         return self._detector is not None
-
-    @property
-    def input_end_ms(self) -> int:
-        """Where the appended audio ends, ms since the session began."""
-        return self._inbox.end_ms
 
     def start(self) -> tuple[Output, ...]:
         """What a new session is greeted with."""
@@ -216,7 +211,10 @@ class Core:
         self._emit("session.updated", session=self.session)
 
     def _on_append(self, event: Mapping[str, Any], now: float) -> None:
-        self._inbox.append(decode(event.get("audio"), self.session["audio"]["input"]["format"]))
+        audio = decode(event.get("audio"), self.session["audio"]["input"]["format"])
+        if self._detector is not None:
+            self._outbox.do(Listen(audio, self._inbox.total * 1000 / RATE_HZ))
+        self._inbox.append(audio)
 
     def _on_commit(self, event: Mapping[str, Any], now: float) -> None:
         audio = self._inbox.take()
@@ -349,7 +347,7 @@ class Core:
         self._emit(
             "input_audio_buffer.timeout_triggered",
             item_id=item_id,
-            audio_start_ms=max(end - len(audio) // 24, 0),
+            audio_start_ms=max(end - len(audio) * 1000 // RATE_HZ, 0),
             audio_end_ms=end,
         )
         self._commit(item_id, audio, now)

@@ -8,7 +8,17 @@ from typing import Any
 
 from antiphon.plugins.local.engines import BrainRequest, Samples
 
-__all__ = ["CancelReply", "Close", "Outbox", "Output", "Refusal", "Send", "StartReply", "Transcribe"]
+__all__ = [
+    "CancelReply",
+    "Close",
+    "Listen",
+    "Outbox",
+    "Output",
+    "Refusal",
+    "Send",
+    "StartReply",
+    "Transcribe",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +26,15 @@ class Send:
     """Send this server event."""
 
     event: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Look for speech in what was appended; tell `Core.speech` of each 32 ms window."""
+
+    audio: Samples
+    start_ms: float
+    """Where it starts, ms since the session began."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +71,7 @@ class Close:
     reason: str
 
 
-Output = Send | Transcribe | StartReply | CancelReply | Close
+Output = Send | Listen | Transcribe | StartReply | CancelReply | Close
 
 
 class Outbox:
