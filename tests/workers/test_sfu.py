@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
-import time
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
 from antiphon.agents.errors import ConfigError, ServerUnavailable
-from antiphon.workers import sfu_build
+from antiphon.workers import probe, sfu_build
+from antiphon.workers import sfu as sfu_module
+from antiphon.workers.guardian import Guarded
 from antiphon.workers.sfu import LocalSfu, find_server, local_sfu, start_sfu
 
 
@@ -32,11 +36,13 @@ def executable(path: Path, script: str) -> Path:
     return path
 
 
-def eventually(condition: Callable[[], bool], what: str, within_s: float = 5.0) -> None:
-    deadline = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {within_s} s: {what}"
-        time.sleep(0.01)
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where temporary folders are made meanwhile."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
 
 
 # Where it comes from
@@ -67,14 +73,44 @@ def test_with_nothing_there_the_three_ways_are_listed(tmp_path: Path) -> None:
         assert way in text
 
 
-def test_a_server_that_ends_at_once_is_told_with_what_it_said(tmp_path: Path) -> None:
+def test_a_server_that_ends_at_once_is_told_with_what_it_said(tmp_path: Path, temporary: Path) -> None:
     executable(tmp_path / "livekit-server", "echo no such thing; exit 1")
-    with pytest.raises(ServerUnavailable, match=r"did not start .*no such thing.*log: /") as error:
+    with pytest.raises(ServerUnavailable, match=r"did not start .*no such thing") as error:
         start_sfu(environ=without_url(PATH=str(tmp_path)))
     assert "\n" not in str(error.value)
+    (log,) = temporary.glob("*/*")
+    assert log.read_text() == "no such thing\n"
+    assert f"Its log: {log}." in str(error.value)
 
 
-def test_taken_ports_are_chosen_anew(tmp_path: Path) -> None:
+def test_a_server_that_never_answers_is_ended_and_its_log_stays(
+    tmp_path: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sfu_module, "_READY_S", 0.2)
+    executable(tmp_path / "livekit-server", "echo waiting; exec sleep 60")
+    before = psutil.Process().children()
+    with pytest.raises(ServerUnavailable, match=r"did not start .*waiting.*log: /"):
+        start_sfu(environ=without_url(PATH=f"{tmp_path}:{os.environ['PATH']}"))
+    assert psutil.Process().children() == before
+    assert [path.name for path in temporary.glob("*/*")] == ["livekit-server.log"]
+
+
+def test_a_start_that_is_interrupted_leaves_nothing(
+    tmp_path: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> bool:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(probe, "answers", interrupted)
+    executable(tmp_path / "livekit-server", "exec sleep 60")
+    before = psutil.Process().children()
+    with pytest.raises(KeyboardInterrupt):
+        start_sfu(environ=without_url(PATH=f"{tmp_path}:{os.environ['PATH']}"))
+    assert psutil.Process().children() == before
+    assert not list(temporary.iterdir())
+
+
+def test_taken_ports_are_chosen_anew(tmp_path: Path, temporary: Path) -> None:
     tries = tmp_path / "tries"
     executable(
         tmp_path / "livekit-server", f"echo x >> {tries}; echo listen: bind: address already in use; exit 1"
@@ -82,6 +118,7 @@ def test_taken_ports_are_chosen_anew(tmp_path: Path) -> None:
     with pytest.raises(ServerUnavailable):
         start_sfu(environ=without_url(PATH=f"{tmp_path}:{os.environ['PATH']}"))
     assert len(tries.read_text().splitlines()) == 5
+    assert len(list(temporary.iterdir())) == 1, "the logs of the tries before are gone"
 
 
 @pytest.mark.sfu
@@ -122,8 +159,31 @@ def test_it_listens_on_loopback_alone_and_keeps_its_secret() -> None:
         server.stop()
     assert not server.running
     assert not process.is_running()
-    assert not config.exists()
+    assert not config.parent.exists()
     server.stop()  # again: nothing happens
+
+
+@pytest.mark.sfu
+def test_a_log_that_is_to_be_kept_is_kept_without_the_secret() -> None:
+    server = start_sfu(environ=without_url())
+    assert server.log_path is not None
+    server.keep_log = True
+    server.stop()
+    assert list(server.log_path.parent.iterdir()) == [server.log_path]
+    shutil.rmtree(server.log_path.parent)
+
+
+@pytest.mark.sfu
+def test_the_log_of_a_server_that_ended_by_itself_stays(all_end: Callable[..., None]) -> None:
+    server = start_sfu(environ=without_url())
+    assert server.log_path is not None
+    guardian = psutil.Process(server.pid)
+    guardian.children()[0].kill()
+    all_end(guardian)
+    assert not server.running
+    server.stop()
+    assert list(server.log_path.parent.iterdir()) == [server.log_path]
+    shutil.rmtree(server.log_path.parent)
 
 
 @pytest.mark.sfu
@@ -152,43 +212,58 @@ async def test_the_context_manager_stops_it() -> None:
 
 
 @pytest.mark.sfu
-async def test_cancelled_while_it_starts_it_is_stopped_all_the_same() -> None:
-    me = psutil.Process()
-    before = set(me.children())
+async def test_cancelled_while_it_starts_it_is_stopped_all_the_same(
+    temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = asyncio.get_running_loop()
+    launched: asyncio.Future[Guarded] = loop.create_future()
+
+    class Seen(Guarded):
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
+            loop.call_soon_threadsafe(launched.set_result, self)
+
+    monkeypatch.setattr(sfu_module, "Guarded", Seen)
+    for name in without_url().keys() ^ os.environ.keys():
+        monkeypatch.delenv(name)
 
     async def use() -> None:
         async with local_sfu():
             raise AssertionError("it was cancelled before")
 
     using = asyncio.create_task(use())
-    await asyncio.to_thread(eventually, lambda: bool(set(me.children()) - before), "a child of ours")
+    process = await asyncio.wait_for(launched, 10)
     using.cancel()
     with pytest.raises(asyncio.CancelledError):
         await using
-    await asyncio.to_thread(eventually, lambda: not set(me.children()) - before, "the server is gone")
+    await asyncio.to_thread(process.wait, 10)
+    assert await asyncio.to_thread(os.listdir, temporary) == []
 
 
 STARTER = """
-import threading, time
+import sys, threading
 from antiphon.workers.sfu import start_sfu
 found = []
 thread = threading.Thread(target=lambda: found.append(start_sfu()))
 thread.start()
 thread.join()
 print(found[0].pid, flush=True)
-time.sleep(60)
+sys.stdin.read()
 """
 
 
 @pytest.mark.sfu
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_it_is_gone_when_its_starter_is(number: signal.Signals) -> None:
+def test_it_is_gone_when_its_starter_is(
+    number: signal.Signals, tmp_path: Path, all_end: Callable[..., None]
+) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", STARTER],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
-        env=without_url(),
+        env=without_url(TMPDIR=str(tmp_path)),
     ) as starter:
         assert starter.stdout is not None
         guardian = psutil.Process(int(starter.stdout.readline()))
@@ -196,4 +271,4 @@ def test_it_is_gone_when_its_starter_is(number: signal.Signals) -> None:
         assert server.name() == "livekit-server"
         starter.send_signal(number)
         starter.wait()
-        eventually(lambda: not server.is_running() and not guardian.is_running(), "the server is gone")
+        all_end(server, guardian)

@@ -3,7 +3,7 @@
 In this order: ``LIVEKIT_URL`` if it is set; ``livekit-server`` on PATH; one in the user's cache, by
 version; one built there with ``go install``. A server that we start is hermetic: every port on loopback,
 no STUN but itself, no telemetry, a key of its own, a log file; and it is gone when this process is,
-whatever ends it.
+whatever ends it. The log stays if the server failed or ended by itself, or its owner was killed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import socket
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -63,6 +63,8 @@ class LocalSfu:
     """Its log; None for a server that is not ours."""
     found: str = ""
     """Where it came from, for people."""
+    keep_log: bool = False
+    """Whether `stop` leaves the log, e.g. because a person was told its name."""
     _process: Guarded | None = None
 
     @property
@@ -81,11 +83,14 @@ class LocalSfu:
         return self._process is None or self._process.poll() is None
 
     def stop(self) -> None:
-        """Ends a server that is ours."""
-        if self._process is not None:
-            self._process.stop()
-            if self.log_path is not None:
-                self.log_path.with_suffix(".yaml").unlink(missing_ok=True)
+        """Ends a server that is ours, and removes its files; the log of one that ended by itself stays."""
+        if self._process is None or self.log_path is None:
+            return
+        keep_log = self.keep_log or not self.running
+        self._process.stop()
+        self.log_path.with_suffix(".yaml").unlink(missing_ok=True)
+        if not keep_log:
+            shutil.rmtree(self.log_path.parent, ignore_errors=True)
 
     def environment(self) -> dict[str, str]:
         """What an app needs to find it."""
@@ -123,16 +128,19 @@ def start_sfu(
     binary, found = find_server(progress, environ)
     if port and not _is_free(port):
         raise ConfigError("port", port, "a free port of 127.0.0.1; leave it out to have one picked")
-    said = ""
+    said, log_path = "", None
     for _ in range(_ATTEMPTS):
+        if log_path is not None:
+            shutil.rmtree(log_path.parent, ignore_errors=True)
         started = _launch(binary, found, port)
         if isinstance(started, LocalSfu):
             return started
-        said = _last_line(started)
+        log_path = started
+        said = _last_line(log_path)
         if port or "address already in use" not in said:
             break
     raise ServerUnavailable(
-        "the LiveKit server did not start", value=f"{binary}: {said}", hint=f"Its log: {started}."
+        "the LiveKit server did not start", value=f"{binary}: {said}", hint=f"Its log: {log_path}."
     )
 
 
@@ -184,7 +192,7 @@ def _given(url: str, environ: Mapping[str, str]) -> LocalSfu:
 
 
 def _launch(binary: Path, found: str, port: int) -> LocalSfu | Path:
-    """Starts the binary; its log if it ended at once, as it does when a port is taken."""
+    """Starts the binary; its log if it never answered, or ended at once, as it does when a port is taken."""
     folder = Path(tempfile.mkdtemp(prefix="antiphon-sfu-"))
     log_path = folder / "livekit-server.log"
     key, secret = "dev" + secrets.token_hex(4), secrets.token_urlsafe(32)
@@ -194,25 +202,23 @@ def _launch(binary: Path, found: str, port: int) -> LocalSfu | Path:
     config.write_text(_CONFIG.format(http=http, udp=udp, stun=stun, key=key, secret=secret))
     with log_path.open("wb") as log:
         process = Guarded([str(binary), "--config", str(config)], output=log, grace_s=0.2)
-    url = f"ws://127.0.0.1:{http}"
+    server = LocalSfu(f"ws://127.0.0.1:{http}", key, secret, log_path, found, _process=process)
     deadline = time.monotonic() + _READY_S
-    try:
-        while process.poll() is None and time.monotonic() < deadline:
-            if probe.answers(url, 0.5) and _is_ours(url, key, secret):
-                return LocalSfu(url, key, secret, log_path, found, process)
+    with ExitStack() as undo:
+        undo.callback(server.stop)
+        while server.running and time.monotonic() < deadline:
+            if probe.answers(server.url, 0.5) and _is_ours(server):
+                undo.pop_all()
+                return server
             time.sleep(0.02)
-    except BaseException:
-        process.stop()
-        raise
-    process.stop()
-    config.unlink()
+        server.keep_log = True  # the error names it
     return log_path
 
 
-def _is_ours(url: str, key: str, secret: str) -> bool:
+def _is_ours(server: LocalSfu) -> bool:
     """Whether it takes the key that only our server has: another may have taken the port before it."""
     try:
-        probe.check(url, key, secret, 2.0)
+        probe.check(server.url, server.api_key, server.api_secret, 2.0)
     except RoomError:  # ServerUnavailable is one too: not ready yet
         return False
     return True
