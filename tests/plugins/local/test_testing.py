@@ -183,3 +183,13 @@ def test_the_chirp_carries_its_position() -> None:
     peak = np.argmax(np.abs(np.fft.rfft(part, 1 << 16))) * 24_000 / (1 << 16)
     assert peak == pytest.approx(400 + 450 * 1.02, abs=3)
     assert len(tone(0.5)) == 12_000
+
+
+async def test_a_wait_in_vain_says_what_came_instead(http: aiohttp.ClientSession) -> None:
+    async with (
+        ScriptedServer() as server,
+        http.ws_connect(server.url, headers={"Authorization": "Bearer x"}),
+    ):
+        await server.wait_for("conversation.created")
+        with pytest.raises(MisuseError, match=r"no response\.done came.*session\.created"):
+            await server.wait_for("response.done", timeout=0)

@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 import secrets
 from types import TracebackType
+from typing import Self
 
 from aiohttp import web
 
 from antiphon.agents.errors import ConfigError, MisuseError
 from antiphon.plugins.local.engines import Engines
-from antiphon.plugins.local.session import Session
+from antiphon.plugins.local.session import Session, SessionOptions
 
 __all__ = ["LocalRealtimeServer", "Session"]
 
@@ -86,7 +87,7 @@ class LocalRealtimeServer:
             await self._runner.cleanup()
             self._runner = None
 
-    async def __aenter__(self) -> LocalRealtimeServer:
+    async def __aenter__(self) -> Self:
         await self.start()
         return self
 
@@ -126,7 +127,7 @@ class LocalRealtimeServer:
             max_msg_size=MAX_MESSAGE, protocols=("realtime",), heartbeat=30.0, compress=False
         )
         await socket.prepare(request)
-        session = self.make_session(socket, request.query.get("model", "local"))
+        session = self.make_session(request, socket)
         self.sessions.add(session)
         try:
             await session.run()
@@ -134,9 +135,14 @@ class LocalRealtimeServer:
             self.sessions.discard(session)
         return socket
 
-    def make_session(self, socket: web.WebSocketResponse, model: str) -> Session:
-        """One connection's session."""
-        return Session(socket, self.engines, model=model or "local", limit_s=self._limit_s, speed=self._speed)
+    def make_session(self, request: web.Request, socket: web.WebSocketResponse) -> Session:
+        """One connection's session. Overridden by the scripted server, whose sessions are recorded."""
+        return Session(request, socket, self.engines, **self.session_options(request))
+
+    def session_options(self, request: web.Request) -> SessionOptions:
+        """Those of `Session`."""
+        model = request.query.get("model") or "local"
+        return {"model": model, "limit_s": self._limit_s, "speed": self._speed}
 
     def _authenticate(self, request: web.Request) -> None:
         """Refuses a request without the key, before any upgrade."""

@@ -13,8 +13,8 @@ import math
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Coroutine
+from typing import Any, TypedDict
 
 import numpy as np
 from aiohttp import WSMsgType, web
@@ -37,7 +37,7 @@ from antiphon.plugins.local.protocol import (
 from antiphon.plugins.local.speaker import Words, reply
 from antiphon.plugins.silero import SileroVad
 
-__all__ = ["Session"]
+__all__ = ["Session", "SessionOptions"]
 
 log = get_logger(__name__)
 
@@ -47,11 +47,33 @@ _WINDOWS_AT_ONCE = 32  # 1 s of audio, about 3 ms of work; chosen
 Task = Callable[[float], tuple[Output, ...]]
 
 
+class SessionOptions(TypedDict):
+    """What a server sets for each of its sessions."""
+
+    model: str
+    """The name that the client asked for."""
+    limit_s: float
+    """The session's longest duration, s."""
+    speed: float
+    """How many times faster than real time replies go out."""
+
+
 class Session:
-    """One connection."""
+    """One connection.
+
+    Args:
+        request: The client's.
+        socket: What it was upgraded to.
+        engines: Ears, brain and voice.
+        model: As in `SessionOptions`, like the next two.
+        limit_s: s.
+        speed: Times real time.
+        await_ears: Of `Core`.
+    """
 
     def __init__(
         self,
+        request: web.Request,
         socket: web.WebSocketResponse,
         engines: Engines,
         *,
@@ -60,6 +82,7 @@ class Session:
         speed: float,
         await_ears: bool = True,
     ) -> None:
+        self._request = request
         self._socket = socket
         self._engines = engines
         self._speed = speed
@@ -106,9 +129,8 @@ class Session:
 
     def drop(self) -> None:
         """Cuts the connection without a closing handshake, as a network does."""
-        request = self._socket._req
-        if request is not None and request.transport is not None:
-            request.transport.abort()
+        if self._request.transport is not None:
+            self._request.transport.abort()
 
     async def report(self, message: str) -> None:
         """Sends an ``error`` event that changes nothing."""
@@ -211,7 +233,7 @@ class Session:
         """Sends an event. Overridden by the scripted server, which records it."""
         await self._socket.send_str(json.dumps(event))
 
-    def _spawn(self, coro: Any) -> None:
+    def _spawn(self, coro: Coroutine[None, None, None]) -> None:
         task: asyncio.Task[None] = asyncio.create_task(coro)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

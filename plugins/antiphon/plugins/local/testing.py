@@ -21,7 +21,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import numpy as np
 from aiohttp import web
@@ -276,15 +276,14 @@ class ScriptedServer(LocalRealtimeServer):
         Raises:
             MisuseError: It did not come in time; the text lists what did.
         """
-        async with asyncio.timeout(timeout) as limit:
-            try:
+        try:
+            async with asyncio.timeout(timeout):
                 while len(found := self.events(kind)) < count:
                     self._changed.clear()
                     await self._changed.wait()
                 return found[count - 1]
-            except asyncio.CancelledError:
-                if not limit.expired():
-                    raise
+        except TimeoutError:
+            pass
         seen = ", ".join(dict.fromkeys(record.type for record in self.wire))
         raise MisuseError(f"no {kind} came within {timeout} s", value=f"seen: {seen or 'nothing'}")
 
@@ -314,7 +313,7 @@ class ScriptedServer(LocalRealtimeServer):
         for session in list(self.sessions):
             session.drop()
 
-    def make_session(self, socket: web.WebSocketResponse, model: str) -> Session:
+    def make_session(self, request: web.Request, socket: web.WebSocketResponse) -> Session:
         self._connections += 1
         number = self._connections
 
@@ -322,19 +321,8 @@ class ScriptedServer(LocalRealtimeServer):
             self.wire.append(WireRecord(time.monotonic(), direction, _without_audio(event), number))
             self._changed.set()
 
-        return _Session(
-            record,
-            socket,
-            self.engines,
-            model=model,
-            limit_s=self._limit_s,
-            speed=self._speed,
-            await_ears=self._await_ears,
-        )
-
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
+        options = self.session_options(request)
+        return _Session(record, request, socket, self.engines, **options, await_ears=self._await_ears)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
