@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +14,8 @@ import pytest
 
 from antiphon.workers.guardian import Guarded
 
+AllEnd = Callable[..., None]
+# Each would end by itself in a minute, should a test fail to end it.
 SLEEPER = [sys.executable, "-c", "import time; print('up', flush=True); time.sleep(60)"]
 _STUBBORN = """
 import signal, time
@@ -25,23 +26,9 @@ time.sleep(60)
 STUBBORN = [sys.executable, "-c", _STUBBORN]
 
 
-def eventually(condition: Callable[[], bool], what: str, within_s: float = 5.0) -> None:
-    deadline = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {within_s} s: {what}"
-        time.sleep(0.01)
-
-
-def gone(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
-
-
-def started(command: list[str], **options: float) -> tuple[Guarded, psutil.Process]:
+def started(command: list[str], grace_s: float = 3.0) -> tuple[Guarded, psutil.Process]:
     """The guarded program once it has said so, and its own process."""
-    guarded = Guarded(command, stdout=subprocess.PIPE, **options)
+    guarded = Guarded(command, stdout=subprocess.PIPE, grace_s=grace_s)
     assert guarded.stdout is not None
     assert guarded.stdout.readline() == b"up\n"
     (child,) = psutil.Process(guarded.pid).children()
@@ -60,27 +47,27 @@ def test_a_program_that_cannot_run_shows_as_127(tmp_path: Path) -> None:
     guarded.stop()
 
 
-def test_stop_ends_the_program_with_sigterm() -> None:
+def test_stop_ends_the_program_with_sigterm(all_end: AllEnd) -> None:
     guarded, child = started(SLEEPER)
     assert guarded.stop() == 128 + signal.SIGTERM
-    assert gone(child.pid)
+    all_end(child, within_s=0.1)
 
 
-def test_stop_kills_a_program_that_ignores_sigterm() -> None:
+def test_stop_kills_a_program_that_ignores_sigterm(all_end: AllEnd) -> None:
     guarded, child = started(STUBBORN, grace_s=0.5)
     assert guarded.stop() == 128 + signal.SIGKILL
-    assert gone(child.pid)
+    all_end(child, within_s=0.1)
 
 
-def test_a_signal_is_passed_on() -> None:
+def test_a_signal_is_passed_on(all_end: AllEnd) -> None:
     guarded, child = started(SLEEPER)
     guarded.send_signal(signal.SIGINT)
     assert guarded.wait(10) in (1, 128 + signal.SIGINT)
     guarded.stop()
-    assert gone(child.pid)
+    all_end(child, within_s=0.1)
 
 
-def test_what_the_program_started_goes_with_it() -> None:
+def test_what_the_program_started_goes_with_it(all_end: AllEnd) -> None:
     script = f"import subprocess, time\nsubprocess.Popen({SLEEPER!r})\ntime.sleep(60)"
     guarded = Guarded([sys.executable, "-c", script], stdout=subprocess.PIPE)
     assert guarded.stdout is not None
@@ -88,20 +75,19 @@ def test_what_the_program_started_goes_with_it() -> None:
     (child,) = psutil.Process(guarded.pid).children()
     (grandchild,) = child.children()
     guarded.stop()
-    assert gone(child.pid)
-    eventually(lambda: gone(grandchild.pid), "the grandchild is gone")
+    all_end(child, grandchild)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a death signal exists on Linux only")
-def test_the_program_goes_when_the_guardian_is_killed() -> None:
+def test_the_program_goes_when_the_guardian_is_killed(all_end: AllEnd) -> None:
     guarded, child = started(SLEEPER)
     os.kill(guarded.pid, signal.SIGKILL)
-    eventually(lambda: gone(child.pid), "the program is gone")
+    all_end(child)
     guarded.stop()
 
 
 STARTER = """
-import os, subprocess, sys, threading, time
+import os, subprocess, sys, threading
 from antiphon.workers.guardian import Guarded
 found = []
 def start():
@@ -111,24 +97,23 @@ def start():
 thread = threading.Thread(target=start)  # a death signal would fire when this thread ends
 thread.start()
 thread.join()
-import psutil
-if {fork}:
-    if os.fork() == 0:  # holds a copy of the pipe's end
-        time.sleep(8)
-        os._exit(0)
-print(found[0].pid, psutil.Process(found[0].pid).children()[0].pid, flush=True)
-time.sleep(60)
+if not ({fork} and os.fork() == 0):  # the fork holds a copy of the pipe's end
+    print(found[0].pid, flush=True)
+sys.stdin.read()
+os._exit(0)
 """
 
 
 @pytest.mark.parametrize("fork", [False, True], ids=["alone", "with-a-forked-copy"])
 @pytest.mark.parametrize("command", [SLEEPER, STUBBORN], ids=["willing", "stubborn"])
-def test_nothing_is_left_after_kill_9_of_the_starter(command: list[str], fork: bool) -> None:
+def test_nothing_is_left_after_kill_9_of_the_starter(command: list[str], fork: bool, all_end: AllEnd) -> None:
     script = STARTER.format(command=command, fork=fork)
-    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as starter:
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as starter:
         assert starter.stdout is not None
-        guardian, child = (int(part) for part in starter.stdout.readline().split())
-        assert not gone(child), "it ended with the thread that started it"
+        guardian = psutil.Process(int(starter.stdout.readline()))
+        (child,) = guardian.children()
         starter.kill()
         starter.wait()
-        eventually(lambda: gone(child) and gone(guardian), "program and guardian are gone")
+        all_end(child, guardian)
