@@ -158,7 +158,7 @@ async def test_what_a_person_said_before_the_agent_came_is_answered(
         await call.caller.pending
         # The SDK cannot mark a track as recorded before; the hand-over itself is what is tested.
         assert call.session._room_audio is not None
-        call.session._room_audio._call.attach(
+        call.session._room_audio._call.ingress.attach(
             next(
                 p.track
                 for p in next(iter(call.room.remote_participants.values())).track_publications.values()

@@ -39,8 +39,9 @@ from antiphon.agents.endpointing import Endpointer
 from antiphon.agents.errors import ConfigError
 from antiphon.agents.interruption import InterruptionController, Judge
 from antiphon.agents.logs import bind_call, configure_child, get_logger
-from antiphon.agents.media.call import RATE_HZ, MediaCall, VoiceDetector
+from antiphon.agents.media.call import RATE_HZ, MediaCall
 from antiphon.agents.media.detector import default_detector, warm_up
+from antiphon.agents.media.ingress import VoiceDetector
 from antiphon.agents.media.io import AudioInput, AudioOutput
 from antiphon.agents.media.room import RoomAudio
 from antiphon.agents.media.router import Samples
@@ -215,7 +216,7 @@ class VoiceSession(AgentSession[_T]):
             rejoin_grace_s=self._rejoin_grace_s,
             on_left=self._left,
         )
-        self._audio_in = AudioInput(loop, lambda on: self._media.call(call.enable_input, on))
+        self._audio_in = AudioInput(loop, call.ingress.enable)
         self._audio_out = AudioOutput(
             call=call,
             media=self._media,

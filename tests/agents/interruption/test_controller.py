@@ -641,7 +641,7 @@ class Anything(RuleBasedStateMachine):
     @rule(interruptible=st.booleans())
     def start(self, interruptible: bool) -> None:
         name = f"r{self.count}"
-        over = name in self.rig.controller._retired
+        over = name in self.rig.controller._replies._over
         if not over:
             self.both(lambda rig: rig.start(name, interruptible))
 

@@ -147,7 +147,7 @@ class Rig:
         frame = np.full(480, level, dtype=np.int16)
         for _ in range(round(seconds / 0.02)):
             self.loop.advance(0.02)
-            self.call.audio(frame)
+            self.call.ingress.audio(frame)
 
 
 @pytest.fixture
@@ -208,8 +208,8 @@ def test_a_reply_is_heard_to_its_end(rig: Rig) -> None:
 
 def test_what_was_said_before_is_dated_back_and_committed(rig: Rig) -> None:
     earlier = np.concatenate([np.full(RATE_HZ, 8000, np.int16), np.zeros(RATE_HZ // 4, np.int16)])
-    rig.call._backlog = []
-    rig.call.earlier_audio(earlier)
+    rig.call.ingress._backlog = []
+    rig.call.ingress.earlier(earlier)
     rig.sound(0.5, 0)
     (onset,), (commit,) = rig.timeline.of(tl.Onset), rig.timeline.of(tl.Commit)
     assert onset.at - onset.began_at > 1.0  # found now, said long ago
@@ -218,10 +218,10 @@ def test_what_was_said_before_is_dated_back_and_committed(rig: Rig) -> None:
 
 
 def test_input_switched_off_is_not_heard(rig: Rig) -> None:
-    rig.call.enable_input(False)
+    rig.call.ingress.enable(False)
     rig.sound(0.3, 8000)
     assert rig.notes.log == []
-    rig.call.enable_input(True)
+    rig.call.ingress.enable(True)
     rig.sound(0.3, 8000)
     assert rig.notes.log == [("speech", True)]
 

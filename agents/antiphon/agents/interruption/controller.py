@@ -20,7 +20,7 @@ Choices worth knowing:
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -30,14 +30,13 @@ from antiphon.agents.interruption import actions as act
 from antiphon.agents.interruption import events as ev
 from antiphon.agents.interruption.events import Deadline, Reason
 from antiphon.agents.interruption.onset import OnsetDetector, SpeechEnded, SpeechLikely
+from antiphon.agents.interruption.replies import Replies
 from antiphon.agents.interruption.table import TRANSITIONS, State, Trigger
 from antiphon.agents.interruption.turn import Place, Turn
 from antiphon.agents.interruption.verdicts import DurationJudge, Judge, Verdict
 from antiphon.agents.options import TurnTaking
 
 __all__ = ["InterruptionController"]
-
-_RETIRED = 256  # ids of replies that are over, kept to know what comes late
 
 
 class InterruptionController:
@@ -70,6 +69,12 @@ class InterruptionController:
             yield_after_s=options.yield_after_s, resume_quiet_s=options.resume_quiet_s
         )
         self._turn = Turn(options, endpointer or FixedSilence(options.silence_s))
+        self._limits = {  # how long a state may last, s, and why
+            State.THINKING: (options.thinking_s, Reason.THINKING),
+            State.SPEAKING: (options.stall_s, Reason.STALL),
+            State.HELD: (options.hold_s, Reason.VERDICT),
+            State.YIELDED: (options.cancel_s, Reason.CANCEL),
+        }
         self._strict = strict
         self.state = State.QUIET
         """Who has the floor."""
@@ -79,15 +84,10 @@ class InterruptionController:
         """Events of classes that the controller does not know."""
         self._now = 0.0
         self._since = 0.0  # when the state, or the last advance in it, began
-        self._reply = ""  # in the person's ear, or the last that was
-        self._heard = 0
-        self._interruptible = True
-        self._waiting: dict[str, bool] = {}  # requested and not started: id -> interruptible
-        self._retired: deque[str] = deque(maxlen=_RETIRED)
+        self._replies = Replies()
         self._speech = 0  # counts the speeches that the judge is asked about
         self._judge_asked: float | None = None  # the judge's deadline that passed without an answer
         self._excused = False  # the speech that is on was judged a backchannel, and is still on
-        self._stalled = False  # the reply last heard stands still and no longer counts
         self._over_agent_s = 0.0  # voice that stood over the agent in the speech that is on
         self._frame_at: float | None = None
         self._actions: list[act.Action] = []
@@ -108,20 +108,12 @@ class InterruptionController:
     def deadline(self) -> Deadline | None:
         """The next thing that is due if nothing else happens."""
         found = self._turn.deadlines(self._onset.speaking, self.state is State.HELD)
-        options = self._options
         if self._onset.speaking and self._frame_at is not None:
-            found.append(Deadline(self._frame_at + options.input_gap_s, Reason.INPUT_GAP))
-        match self.state:
-            case State.THINKING:
-                found.append(Deadline(self._since + options.thinking_s, Reason.THINKING))
-            case State.SPEAKING:
-                found.append(Deadline(self._since + options.stall_s, Reason.STALL))
-            case State.YIELDED:
-                found.append(Deadline(self._since + options.cancel_s, Reason.CANCEL))
-            case State.HELD:
-                judged = self._judge_due()
-                at = self._since + options.hold_s
-                found.append(Deadline(at if judged is None else min(at, judged), Reason.VERDICT))
+            found.append(Deadline(self._frame_at + self._options.input_gap_s, Reason.INPUT_GAP))
+        if (limit := self._limits.get(self.state)) is not None:
+            found.append(Deadline(self._since + limit[0], limit[1]))
+        if self.state is State.HELD and (judged := self._judge_due()) is not None:
+            found.append(Deadline(judged, Reason.VERDICT))
         return min(found, key=lambda due: due.at, default=None)
 
     # The person.
@@ -189,46 +181,26 @@ class InterruptionController:
     # The agent.
 
     def _requested(self, event: ev.ReplyRequested) -> None:
-        if event.reply_id in self._retired or event.reply_id == self._reply:
-            return
-        self._waiting[event.reply_id] = event.interruptible
-        self._step(Trigger.REQUESTED)
+        if self._replies.request(event.reply_id, event.interruptible):
+            self._step(Trigger.REQUESTED)
 
     def _started(self, event: ev.PlayoutStarted) -> None:
-        if event.reply_id in self._retired:
-            return
-        if self._reply and self._reply != event.reply_id:
-            self._retire(self._reply)
-        self._waiting.pop(event.reply_id, None)
-        self._reply, self._heard, self._stalled = event.reply_id, 0, False
-        self._interruptible = event.interruptible
-        self._step(Trigger.STARTED)
+        if self._replies.start(event.reply_id, event.interruptible):
+            self._step(Trigger.STARTED)
 
     def _advanced(self, event: ev.PlayoutAdvanced) -> None:
-        if event.reply_id != self._reply or event.reply_id in self._retired:
-            return
-        if event.heard_samples > self._heard:
-            self._heard = event.heard_samples
+        if self._replies.advance(event.reply_id, event.heard_samples):
             self._step(Trigger.ADVANCED)
 
     def _playout_ended(self, event: ev.PlayoutEnded) -> None:
-        if event.reply_id == self._reply and event.reply_id not in self._retired:
-            self._retire(event.reply_id)
+        if self._replies.ended(event.reply_id):
             self._step(Trigger.ENDED)
 
     def _reply_ended(self, event: ev.ReplyEnded) -> None:
+        yielded = self._replies.is_over(event.reply_id)
+        counts = self._replies.finish(event.reply_id)
         if self.state is State.YIELDED:
-            self._waiting.pop(event.reply_id, None)
-            if event.kind != "done" or event.reply_id in self._retired:
-                self._step(Trigger.OVER)
-            return
-        if event.reply_id in self._retired:
-            return
-        current = event.reply_id == self._reply
-        counts = self._speaking_reply() if current else not (self._speaking_reply() or len(self._waiting) > 1)
-        if not (current or self._waiting.pop(event.reply_id, None) is not None):
-            return
-        self._retire(event.reply_id)
+            counts = yielded or event.kind != "done"
         if counts:
             self._step(Trigger.OVER)
 
@@ -261,19 +233,13 @@ class InterruptionController:
             return State.HELD
         return State.SPEAKING
 
-    def _speak_again(self, reason: str) -> State:
-        """A reply that had stalled is heard after all."""
-        self._stalled = False
-        return self._speak(reason)
-
     def _advance(self, _: str) -> State:
         self._since = self._now
         return State.SPEAKING
 
     def _hold(self, _: str) -> State:
         self._actions += self._turn.keep(self._now)
-        interruptible = self._interruptible if self._speaking_reply() else all(self._waiting.values())
-        if not (interruptible and self._options.interruptions):
+        if not (self._replies.interruptible and self._options.interruptions):
             return self.state
         self._speech += 1
         self._judge_asked = None
@@ -292,7 +258,7 @@ class InterruptionController:
             self._judge.forget()
             if self._turn.place is Place.KEPT:
                 self._actions += self._turn.discard(reason)
-        return State.SPEAKING if self._speaking_reply() else State.THINKING
+        return State.SPEAKING if self._replies.in_ear else State.THINKING
 
     def _yield_late(self, reason: str) -> State:
         """What was judged a backchannel became words."""
@@ -300,18 +266,16 @@ class InterruptionController:
 
     def _yield(self, reason: str) -> State:
         self._pardon()
-        self._yield_replies(reason, None)
+        self._yield_replies(reason)
         self._actions += self._turn.to_model(self._now)
         return State.YIELDED
 
     def _interrupt(self, reason: str) -> State:
-        wanted = self._wanted
-        before = len(self._actions)
-        in_ear = self._speaking_reply()
-        self._yield_replies("interrupted by the application", wanted)
-        if len(self._actions) == before or (in_ear and self._speaking_reply()):
+        in_ear = self._replies.in_ear
+        yielded = self._yield_replies("interrupted by the application", self._wanted)
+        if not yielded or (in_ear and self._replies.in_ear):
             return self.state  # none of ours, or one that waited behind the one that goes on
-        if self._waiting and not in_ear:  # others are still asked for
+        if self._replies.waiting and not in_ear:  # others are still asked for
             if self.state is State.HELD:
                 self._actions.append(act.HoldPlayout())  # the yield ended it
             return self.state
@@ -321,12 +285,12 @@ class InterruptionController:
                 self._actions += self._turn.to_model(self._now)
             else:
                 self._actions += self._turn.discard("over before the reply was interrupted")
-        return State.THINKING if self._waiting else State.YIELDED
+        return State.THINKING if self._replies.waiting else State.YIELDED
 
     def _end(self, reason: str) -> State:
         """The reply was heard to its end; what the person says meanwhile is theirs."""
-        following = State.THINKING if self._waiting else State.QUIET
-        if self._excused and self._waiting:
+        following = State.THINKING if self._replies.waiting else State.QUIET
+        if self._excused and self._replies.waiting:
             return following
         self._pardon()
         if self._turn.place is Place.KEPT:
@@ -350,40 +314,24 @@ class InterruptionController:
         return self._resume("longest hold")
 
     def _stall(self, _: str) -> State:
-        thinking = self.state is State.THINKING
-        stalled = next(iter(self._waiting), "") if thinking else self._reply
-        self._waiting.pop(stalled, None)
-        self._stalled = self._stalled or not thinking
-        self._actions.append(act.ReportStall(stalled))
+        self._actions.append(act.ReportStall(self._replies.stall()))
         return self._end("stalled")
 
     def _rest(self, _: str) -> State:
-        return State.THINKING if self._waiting else State.QUIET
+        return State.THINKING if self._replies.waiting else State.QUIET
 
     # Helpers.
-
-    def _speaking_reply(self) -> bool:
-        """Whether a reply is, or while held was, in the person's ear."""
-        return not self._stalled and bool(self._reply) and self._reply not in self._retired
 
     def _pardon(self) -> None:
         """The speech that is on needs no verdict any more."""
         self._judge.forget()
         self._excused = False
 
-    def _yield_replies(self, reason: str, only: str | None) -> None:
-        if self._reply and self._reply not in self._retired and only in (None, self._reply):  # or stalled
-            self._actions.append(act.YieldFloor(self._reply, self._heard, reason))
-            self._retire(self._reply)
-        for reply_id in list(self._waiting):
-            if only in (None, reply_id):
-                del self._waiting[reply_id]
-                self._actions.append(act.YieldFloor(reply_id, 0, reason))
-                self._retire(reply_id)
-
-    def _retire(self, reply_id: str) -> None:
-        if reply_id not in self._retired:
-            self._retired.append(reply_id)
+    def _yield_replies(self, reason: str, only: str | None = None) -> bool:
+        """Yields all replies, or only one; whether there was any."""
+        taken = self._replies.take(only)
+        self._actions += [act.YieldFloor(reply_id, heard, reason) for reply_id, heard in taken]
+        return bool(taken)
 
     def _verdict(self, verdict: Verdict | None, reason: str = "") -> None:
         if verdict is Verdict.TURN:
@@ -393,11 +341,10 @@ class InterruptionController:
 
     def _due(self) -> None:
         """Does what the time has made due. Ends because each step moves a deadline on or away."""
-        options = self._options
         if (
             self._onset.speaking
             and self._frame_at is not None
-            and self._now >= self._frame_at + options.input_gap_s
+            and self._now >= self._frame_at + self._options.input_gap_s
         ):
             self._lost(ev.InputLost(self._now))
         if self.state is State.HELD:
@@ -417,14 +364,8 @@ class InterruptionController:
             and self._turn.lapsed(self._now, self._onset.speaking)
         ):
             self._actions += self._turn.discard("over before the reply was")
-        limits = {
-            State.THINKING: options.thinking_s,
-            State.SPEAKING: options.stall_s,
-            State.YIELDED: options.cancel_s,
-            State.HELD: options.hold_s,
-        }
-        limit = limits.get(self.state)
-        if limit is not None and self._now >= self._since + limit:
+        limit = self._limits.get(self.state)
+        if limit is not None and self._now >= self._since + limit[0]:
             self._step(Trigger.OVERDUE)
 
     def _step(self, trigger: Trigger, reason: str = "") -> None:

@@ -1,7 +1,7 @@
 """One call on the media plane: the shell around the controller.
 
-Sound comes in (`attach`, `audio`), is cut into windows, and each window's speech probability is an event
-for the `InterruptionController`; its actions hold, resume and flush the playout and move the person's
+Sound comes in through the `Ingress`, and each window's speech probability is an event for the
+`InterruptionController`; its actions hold, resume and flush the playout and move the person's
 audio through the gate. What concerns the application is told to the `Listener`. Everything runs on the
 media loop; other threads come through `MediaThread.call`.
 
@@ -16,42 +16,25 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Protocol, assert_never
 
-import numpy as np
-from livekit import rtc
-from numpy.typing import NDArray
-
 from antiphon.agents import timeline as tl
 from antiphon.agents.interruption import InterruptionController
 from antiphon.agents.interruption import actions as act
 from antiphon.agents.interruption import events as ev
 from antiphon.agents.logs import get_logger
 from antiphon.agents.media.gate import Gate
+from antiphon.agents.media.ingress import Ingress, IngressEvents, VoiceDetector
 from antiphon.agents.media.playout import Playout, PlayoutEvents
-from antiphon.agents.media.router import NativeStream, Samples, open_stream
+from antiphon.agents.media.router import Samples
 from antiphon.agents.media.source import Source
 from antiphon.agents.media.thread import MediaThread
-from antiphon.agents.media.windows import Windows
+from antiphon.agents.media.windows import RATE_IN_HZ
 from antiphon.agents.options import TurnTaking
 
-__all__ = ["RATE_HZ", "Listener", "MediaCall", "VoiceDetector"]
+__all__ = ["RATE_HZ", "Listener", "MediaCall"]
 
 log = get_logger(__name__)
 
-RATE_HZ = 24_000  # Hz; what the realtime models speak, both ways
-_FRAME_MS = 20  # ms; the Opus frame, so that nothing waits for a second one
-_LATE_S = 0.1  # s; a gap in the person's audio after which the detector starts afresh
-
-
-class VoiceDetector(Protocol):
-    """Speech probability by window; Silero unless another is given. One for each stream."""
-
-    def window(self, samples: NDArray[np.int16]) -> float:
-        """The probability of speech, 0 to 1, in mono int16, shape (512,), 16 kHz. At most 0.2 ms."""
-        ...
-
-    def reset(self) -> None:
-        """Forgets what was heard."""
-        ...
+RATE_HZ = RATE_IN_HZ  # Hz; what the realtime models speak, both ways
 
 
 class Listener(Protocol):
@@ -109,13 +92,10 @@ class MediaCall:
     ) -> None:
         self._log = log.bind(**(log_fields or {}))
         self._continuous = continuous
-        self._media = media
         self._loop = media.loop
         self._controller = controller
-        self._detector = detector
         self._listener = listener
         self._timeline = timeline
-        self._windows = Windows()
         self._gate = Gate(rate_hz=RATE_HZ, pre_roll_s=options.pre_roll_s, send=self._send)
         self._at_model = False  # the model holds audio of the turn at hand
         self._playout = Playout(
@@ -126,64 +106,14 @@ class MediaCall:
         self._interruptible: dict[str, bool] = {}
         self._pending: deque[ev.Event] = deque()
         self._draining = False
-        self._stream: NativeStream | None = None
-        self._backlog: list[Samples] | None = None
-        self._input_enabled = True
-        self._last_audio = 0.0
         self._voice_at = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         self._closed = False
+        self.ingress = Ingress(media, detector, IngressEvents(self._hear, self._window, self._lose))
+        """The person's side."""
         self.heard: tuple[str, int] = ("", 0)
         """The reply last heard, and its position in samples. Read from any thread."""
-
-    # The person's side.
-
-    def attach(self, track: rtc.Track, *, wait_for_earlier: bool = False) -> None:
-        """Listens to a track in place of the one before. Any thread.
-
-        Args:
-            track: A subscribed remote audio track.
-            wait_for_earlier: Keep what comes until `earlier_audio` brought what was said before it.
-        """
-        self._media.call(self._attach, track, wait_for_earlier)
-
-    def detach(self) -> None:
-        """Listens to nobody. Any thread."""
-        self._media.call(self._detach)
-
-    def mute(self) -> None:
-        """The person's track was muted. Any thread."""
-        self._media.call(self.input_lost)
-
-    def input_lost(self) -> None:
-        """No more audio comes for now. Media thread."""
-        self._event(ev.InputLost(self._loop.time()))
-        self._gate.forget()
-        self._windows.reset()
-        self._detector.reset()
-
-    def audio(self, samples: Samples) -> None:
-        """The person's next audio, mono int16 at `RATE_HZ`. Media thread."""
-        now = self._loop.time()
-        if now - self._last_audio > _LATE_S and self._last_audio:
-            self._windows.reset()
-            self._detector.reset()
-        self._last_audio = now
-        if self._backlog is not None:
-            self._backlog.append(samples)
-            return
-        self._take(samples, now)
-
-    def earlier_audio(self, samples: Samples) -> None:
-        """What the person said before the agent came, mono int16 at `RATE_HZ`; may be empty. Any thread."""
-        self._media.call(self._earlier, samples)
-
-    def enable_input(self, enabled: bool) -> None:
-        """Switches hearing on or off. Media thread."""
-        if self._input_enabled and not enabled:
-            self.input_lost()
-        self._input_enabled = enabled
 
     # The agent's side. Media thread.
 
@@ -210,8 +140,7 @@ class MediaCall:
         """The application interrupts a reply; `Listener.floor_yielded` answers, once."""
         now = self._loop.time()
         self._event(ev.InterruptRequested(now, reply_id))
-        if self._playout.reply_id == reply_id or reply_id in self._interruptible:
-            # The controller no longer counts it (stalled, or waiting behind another): drop it all the same.
+        if self._playout.reply_id == reply_id:  # the application was through with it, yet it sounds
             self._yield(reply_id, "interrupted by the application", now)
             self._arm()
 
@@ -233,50 +162,21 @@ class MediaCall:
         self._closed = True
         if self._timer is not None:
             self._timer.cancel()
-        if self._stream is not None:
-            self._stream.close()
-            self._stream = None
+        self.ingress.close()
 
-    # Ingress.
+    # The ingress.
 
-    def _attach(self, track: rtc.Track, wait_for_earlier: bool) -> None:
-        if self._closed:
-            return
-        self._detach()
-        self._backlog = [] if wait_for_earlier else None
-        self._stream = open_stream(
-            track,
-            rate_hz=RATE_HZ,
-            frame_ms=_FRAME_MS,
-            loop=self._loop,
-            sink=self.audio,
-            ended=self.input_lost,
-        )
-
-    def _detach(self) -> None:
-        if self._stream is not None:
-            self._stream.close()
-            self._stream = None
-            self.input_lost()
-
-    def _earlier(self, samples: Samples) -> None:
-        """Takes earlier audio and the live audio that waited for it, dated as if each had come in time."""
-        backlog, self._backlog = self._backlog, None
-        everything = np.concatenate([samples, *(backlog or [])])
-        now = self._loop.time()
-        step = RATE_HZ * _FRAME_MS // 1000
-        for start in range(0, len(everything), step):
-            left = (len(everything) - start - step) / RATE_HZ
-            self._take(everything[start : start + step], now - max(left, 0.0))
-
-    def _take(self, samples: Samples, now: float) -> None:
-        if self._closed or not self._input_enabled:
-            return
+    def _hear(self, samples: Samples) -> None:
         self._gate.push(samples)
         if self._continuous:
             self._listener.turn_audio(samples)
-        for window in self._windows.push(samples):
-            self._event(ev.VadFrame(now, self._detector.window(window)))
+
+    def _window(self, at: float, speech: float) -> None:
+        self._event(ev.VadFrame(at, speech))
+
+    def _lose(self) -> None:
+        self._event(ev.InputLost(self._loop.time()))
+        self._gate.forget()
 
     # The controller.
 

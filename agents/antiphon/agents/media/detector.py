@@ -12,7 +12,7 @@ from collections.abc import Callable
 from importlib.metadata import entry_points
 
 from antiphon.agents.errors import MisuseError
-from antiphon.agents.media.call import VoiceDetector
+from antiphon.agents.media.ingress import VoiceDetector
 
 __all__ = ["GROUP", "default_detector", "warm_up"]
 

@@ -149,7 +149,7 @@ class RoomAudio:
         recorded = self._earlier is not None and (
             AudioTrackFeature.TF_PRECONNECT_BUFFER in publication.audio_features
         )
-        self._call.attach(track, wait_for_earlier=recorded)
+        self._call.ingress.attach(track, wait_for_earlier=recorded)
         if recorded:
             self._spawn(self._hand_over_earlier(track.sid))
 
@@ -162,7 +162,7 @@ class RoomAudio:
         except TimeoutError:
             log.warning("the audio recorded before the agent came did not arrive in time")
         finally:
-            self._call.earlier_audio(samples)
+            self._call.ingress.earlier(samples)
 
     def _on_unsubscribed(
         self, _: rtc.Track, publication: rtc.RemoteTrackPublication, participant: rtc.RemoteParticipant
@@ -178,7 +178,7 @@ class RoomAudio:
 
     def _on_muted(self, participant: rtc.Participant, publication: rtc.TrackPublication) -> None:
         if participant.identity == self._identity and publication.sid == self._following:
-            self._call.mute()
+            self._call.ingress.mute()
 
     def _on_connected(self, participant: rtc.RemoteParticipant) -> None:
         if participant.identity == self._identity:
@@ -195,7 +195,7 @@ class RoomAudio:
 
     def _stop_following(self) -> None:
         self._following = None
-        self._call.detach()
+        self._call.ingress.detach()
 
     def _stay(self) -> None:
         if self._leaving is not None:
