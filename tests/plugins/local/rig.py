@@ -99,11 +99,11 @@ class Rig:
         name = job.response_id
         if self.tools:
             for tool, arguments in self.tools:
-                self.take(self.core.reply_tool(name, tool, arguments))
+                self.take(self.core.reply_tool(name, tool, arguments, self.now))
             self.tools = []
         else:
             for word in self.reply.split(" "):
-                self.take(self.core.reply_text(name, word + " "))
+                self.take(self.core.reply_text(name, word + " ", self.now))
                 if job.audio:
                     self.take(self.core.reply_audio(name, self.sound(200), self.now))
         if finish:

@@ -13,7 +13,7 @@ from typing import Any
 import aiohttp
 
 from antiphon.agents.errors import ModelRefused, ModelUnavailable
-from antiphon.plugins.local.engines import BrainRequest, NextMessage, TextDelta, ToolRequest
+from antiphon.plugins.local.engines import BrainRequest, TextDelta, Thought, ToolRequest
 
 __all__ = ["ChatBrain", "messages"]
 
@@ -37,9 +37,7 @@ class ChatBrain:
         self._model = model
         self._key = key
 
-    async def reply(
-        self, request: BrainRequest
-    ) -> AsyncGenerator[TextDelta | ToolRequest | NextMessage, None]:
+    async def reply(self, request: BrainRequest) -> AsyncGenerator[Thought, None]:
         """Streams one reply.
 
         Raises:

@@ -1,15 +1,15 @@
 """What stands behind the local model's protocol: ears, a brain and a voice, as small interfaces.
 
-The server knows only these; `ears.py`, `brain.py` and `voice.py` fill them, and the scripted model of
-`testing.py` fills them too. All audio here is 16-bit mono PCM at `RATE_HZ`, as the protocol's
-``audio/pcm`` has it.
+The server knows only these; `ears.py`, `brain_builtin.py` or `brain_chat.py`, and `voice.py` fill them,
+and so does the scripted model of `testing.py`. All audio here is 16-bit mono PCM at `RATE_HZ`, as the
+protocol's ``audio/pcm`` has it.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,12 +18,15 @@ __all__ = [
     "RATE_HZ",
     "Brain",
     "BrainRequest",
+    "CutReason",
+    "CutShort",
     "Ears",
     "Engines",
     "Heard",
     "NextMessage",
     "Samples",
     "TextDelta",
+    "Thought",
     "ToolRequest",
     "Voice",
 ]
@@ -32,6 +35,9 @@ RATE_HZ = 24_000  # Hz; the only rate of the protocol's audio/pcm
 
 Samples = NDArray[np.int16]
 """Mono, shape (n,), int16, `RATE_HZ`."""
+
+CutReason = Literal["max_output_tokens", "content_filter"]
+"""Why a reply is incomplete, in the protocol's words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +79,17 @@ class NextMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class CutShort:
+    """The brain had to stop; nothing more of the reply follows."""
+
+    reason: CutReason
+
+
+Thought = TextDelta | ToolRequest | NextMessage | CutShort
+"""What a reply is made of, before it is spoken."""
+
+
+@dataclass(frozen=True, slots=True)
 class BrainRequest:
     """Everything a reply may depend on, frozen at ``response.create``."""
 
@@ -87,7 +104,7 @@ class BrainRequest:
 
 
 class Brain(Protocol):
-    def reply(self, request: BrainRequest) -> AsyncGenerator[TextDelta | ToolRequest | NextMessage, None]:
+    def reply(self, request: BrainRequest) -> AsyncGenerator[Thought, None]:
         """Streams one reply. Closing the iterator stops the work behind it.
 
         Raises:

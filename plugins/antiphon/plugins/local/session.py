@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from antiphon.agents.errors import ModelError
 from antiphon.agents.logs import get_logger
 from antiphon.agents.media.windows import Windows
-from antiphon.plugins.local.engines import Engines, NextMessage, Samples, ToolRequest
+from antiphon.plugins.local.engines import CutShort, Engines, NextMessage, ToolRequest
 from antiphon.plugins.local.protocol import (
     CancelReply,
     Close,
@@ -34,7 +34,7 @@ from antiphon.plugins.local.protocol import (
     StartReply,
     Transcribe,
 )
-from antiphon.plugins.local.speaker import Words, reply
+from antiphon.plugins.local.speaker import Reply, Words, reply
 from antiphon.plugins.silero import SileroVad
 
 __all__ = ["Session", "SessionOptions"]
@@ -275,12 +275,15 @@ class Session:
             self._replies.pop(name, None)
 
 
-def _told(core: Core, name: str, part: Words | Samples | ToolRequest | NextMessage) -> Task:
-    if isinstance(part, Words):
-        return lambda now: core.reply_text(name, part.text)
-    if isinstance(part, ToolRequest):
-        return lambda now: core.reply_tool(name, part.name, part.arguments)
-    if isinstance(part, NextMessage):
-        return lambda now: core.reply_next_message(name)
-    assert isinstance(part, np.ndarray)
-    return lambda now: core.reply_audio(name, part, now)
+def _told(core: Core, name: str, part: Reply) -> Task:
+    match part:
+        case Words(text):
+            return lambda now: core.reply_text(name, text, now)
+        case ToolRequest(tool, arguments):
+            return lambda now: core.reply_tool(name, tool, arguments, now)
+        case NextMessage():
+            return lambda now: core.reply_next_message(name)
+        case CutShort(reason):
+            return lambda now: core.reply_cut(name, reason, now)
+        case samples:
+            return lambda now: core.reply_audio(name, samples, now)

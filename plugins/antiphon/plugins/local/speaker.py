@@ -17,6 +17,7 @@ from antiphon.plugins.local.engines import (
     RATE_HZ,
     Brain,
     BrainRequest,
+    CutShort,
     NextMessage,
     Samples,
     TextDelta,
@@ -44,8 +45,8 @@ class Whole(TextDelta):
     """Words that are spoken as one piece: a script's, whose sound is given."""
 
 
-Reply = Words | Samples | ToolRequest | NextMessage
-Piece = str | ToolRequest | NextMessage
+Reply = Words | Samples | ToolRequest | NextMessage | CutShort
+Piece = str | ToolRequest | NextMessage | CutShort
 
 
 async def pieces(brain: Brain, request: BrainRequest) -> AsyncGenerator[Piece, None]:

@@ -35,6 +35,7 @@ from antiphon.plugins.local.engines import (
     NextMessage,
     Samples,
     TextDelta,
+    Thought,
     ToolRequest,
 )
 from antiphon.plugins.local.protocol import Output, StartReply
@@ -157,9 +158,7 @@ class _Script:
     requests: list[BrainRequest] = field(default_factory=list)
     unexpected: list[str] = field(default_factory=list)
 
-    async def reply(
-        self, request: BrainRequest
-    ) -> AsyncGenerator[TextDelta | ToolRequest | NextMessage, None]:
+    async def reply(self, request: BrainRequest) -> AsyncGenerator[Thought, None]:
         self.requests.append(request)
         if not self.steps:
             self.unexpected.append("a reply was asked for after the script's last")

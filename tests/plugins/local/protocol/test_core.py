@@ -116,7 +116,7 @@ def test_v5_barge_in() -> None:
     rig.speak(600)
     rig.take(rig.core.heard(rig.transcribing.pop().item_id, Heard("x"), 1.0, rig.now))
     job = rig.replying.pop()
-    rig.take(rig.core.reply_text(job.response_id, "Hello "))
+    rig.take(rig.core.reply_text(job.response_id, "Hello ", rig.now))
     rig.take(rig.core.reply_audio(job.response_id, rig.sound(900), rig.now))
     item = rig.of("response.output_item.added")[-1]["item"]["id"]
     rig.speak(200, 0)
@@ -321,7 +321,7 @@ def test_a_cancelled_reply_keeps_what_was_sent_and_is_incomplete() -> None:
     rig = push_to_talk(hold=True)
     rig.send(type="response.create")
     job = rig.replying.pop()
-    rig.take(rig.core.reply_text(job.response_id, "Only "))
+    rig.take(rig.core.reply_text(job.response_id, "Only ", rig.now))
     rig.send(type="response.cancel")
     item = rig.of("response.output_item.done")[0]["item"]
     assert item["status"] == "incomplete"
@@ -395,9 +395,9 @@ def test_several_messages_in_one_response() -> None:
     rig = push_to_talk(hold=True)
     rig.send(type="response.create")
     name = rig.replying.pop().response_id
-    rig.take(rig.core.reply_text(name, "Let me see."))
+    rig.take(rig.core.reply_text(name, "Let me see.", rig.now))
     rig.take(rig.core.reply_next_message(name))
-    rig.take(rig.core.reply_text(name, "It is four."))
+    rig.take(rig.core.reply_text(name, "It is four.", rig.now))
     rig.take(rig.core.reply_done(name, 0.0))
     output = rig.of("response.done")[0]["response"]["output"]
     assert [item["content"][0]["transcript"] for item in output] == ["Let me see.", "It is four."]
@@ -433,7 +433,7 @@ def test_a_reply_cut_while_it_comes_does_not_remember_its_words() -> None:
     rig = push_to_talk(hold=True)
     rig.send(type="response.create")
     name = rig.replying.pop().response_id
-    rig.take(rig.core.reply_text(name, "Never heard."))
+    rig.take(rig.core.reply_text(name, "Never heard.", rig.now))
     rig.take(rig.core.reply_audio(name, rig.sound(900), 0.0))
     item = rig.of("response.output_item.added")[0]["item"]["id"]
     rig.send(type="conversation.item.truncate", item_id=item, content_index=0, audio_end_ms=300)
@@ -494,12 +494,64 @@ def test_an_item_deleted_while_it_comes_is_not_reported_done() -> None:
     rig = push_to_talk(hold=True)
     rig.send(type="response.create")
     name = rig.replying.pop().response_id
-    rig.take(rig.core.reply_text(name, "x"))
+    rig.take(rig.core.reply_text(name, "x", rig.now))
     item = rig.of("response.output_item.added")[0]["item"]["id"]
     rig.send(type="conversation.item.delete", item_id=item)
     rig.take(rig.core.reply_done(name, 0.0))
     assert not rig.of("conversation.item.done")
     assert rig.of("response.done")[0]["response"]["output"][0]["id"] == item
+
+
+@pytest.mark.parametrize("where", ["session", "response"])
+def test_a_reply_ends_as_incomplete_at_its_limit_of_tokens(where: str) -> None:
+    rig = push_to_talk(hold=True)
+    limit = {"max_output_tokens": 20}
+    if where == "session":
+        rig.send(type="session.update", session={"type": "realtime", **limit})
+    rig.send(type="response.create", response=limit if where == "response" else {})
+    job = rig.replying.pop()
+    rig.take(rig.core.reply_text(job.response_id, "Four words, 28 chars, 7 t.  ", 0.0))
+    for _ in range(6):
+        rig.take(rig.core.reply_audio(job.response_id, rig.sound(200), 0.0))
+    rig.take(rig.core.reply_done(job.response_id, 0.0))
+    (done,) = rig.of("response.done")
+    response = done["response"]
+    assert response["status"] == "incomplete"
+    assert response["status_details"] == {"type": "incomplete", "reason": "max_output_tokens"}
+    assert response["output"][0]["status"] == "incomplete"
+    assert response["usage"]["output_tokens"] == 20
+    assert response["usage"]["output_token_details"] == {"text_tokens": 7, "audio_tokens": 13}
+    assert rig.cancelled == [job.response_id]  # nobody goes on working for it
+    rig.send(type="response.create")
+    assert "error" not in rig.types()
+
+
+def test_a_reply_that_just_fits_is_complete() -> None:
+    rig = push_to_talk(hold=True)
+    rig.send(type="response.create", response={"max_output_tokens": 5, "output_modalities": ["text"]})
+    name = rig.replying.pop().response_id
+    rig.take(rig.core.reply_text(name, "x" * 20, 0.0))
+    rig.take(rig.core.reply_done(name, 0.0))
+    assert rig.of("response.done")[0]["response"]["status"] == "completed"
+
+
+def test_a_brain_that_has_to_stop_says_why() -> None:
+    rig = push_to_talk(hold=True)
+    rig.send(type="response.create")
+    name = rig.replying.pop().response_id
+    rig.take(rig.core.reply_text(name, "Half a", 0.0))
+    rig.take(rig.core.reply_cut(name, "content_filter", 0.0))
+    response = rig.of("response.done")[0]["response"]
+    assert response["status_details"] == {"type": "incomplete", "reason": "content_filter"}
+
+
+def test_the_idle_time_runs_from_a_reply_that_its_limit_ended() -> None:
+    rig = Rig(hold=True)
+    vad = {"type": "server_vad", "idle_timeout_ms": 5000}
+    rig.send(type="session.update", session={"type": "realtime", "audio": {"input": {"turn_detection": vad}}})
+    rig.send(type="response.create", response={"max_output_tokens": 1})
+    rig.take(rig.core.reply_text(rig.replying.pop().response_id, "12345", 1.0))
+    assert rig.core.deadline() == 6.0
 
 
 # Anything.
@@ -560,11 +612,11 @@ def test_every_response_keeps_the_grammar(steps: list[str]) -> None:
         for step in steps:
             match step:
                 case "text":
-                    rig.take(rig.core.reply_text(name, "word "))
+                    rig.take(rig.core.reply_text(name, "word ", rig.now))
                 case "audio":
                     rig.take(rig.core.reply_audio(name, rig.sound(50), rig.now))
                 case "tool":
-                    rig.take(rig.core.reply_tool(name, "look", "{}"))
+                    rig.take(rig.core.reply_tool(name, "look", "{}", rig.now))
                 case "next":
                     rig.take(rig.core.reply_next_message(name))
                 case "cancel":

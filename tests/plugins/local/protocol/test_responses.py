@@ -119,7 +119,7 @@ def test_one_that_is_over_stays_over() -> None:
     rig = Rig()
     name = rig.create()
     rig.responses.finish(name, "completed")
-    rig.responses.audio(name, np.ones(240, np.int16))
+    rig.responses.sound(name, np.ones(240, np.int16))
     rig.responses.finish(name, "failed")
     assert len(rig.sent("response.done")) == 1
     assert not rig.sent("response.output_audio.delta")

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, ParamSpec
 
-from antiphon.plugins.local.engines import RATE_HZ, Heard, Samples
+from antiphon.plugins.local.engines import RATE_HZ, CutReason, Heard, Samples
 from antiphon.plugins.local.protocol.audio import decode
 from antiphon.plugins.local.protocol.config import default_session, merge_session
 from antiphon.plugins.local.protocol.conversation import Conversation, Item, checked, public
@@ -22,6 +22,8 @@ from antiphon.plugins.local.protocol.response import Response
 from antiphon.plugins.local.protocol.responses import Responses
 
 __all__ = ["Core"]
+
+P = ParamSpec("P")
 
 EXPIRED = "Your session hit the maximum duration of {minutes:g} minutes."
 _KEPT_QUIET_MS = 1000  # of audio without speech, before the padding; chosen
@@ -167,23 +169,21 @@ class Core:
         self._responses.start_ready()
         return self._drain()
 
-    def reply_text(self, response_id: str, delta: str) -> tuple[Output, ...]:
+    def reply_text(self, response_id: str, delta: str, now: float) -> tuple[Output, ...]:
         """Words of a reply."""
-        if response := self._responses.get(response_id):
-            response.text(delta)
+        self._reply(now, self._responses.text, response_id, delta)
         return self._drain()
 
     def reply_audio(self, response_id: str, samples: Samples, now: float) -> tuple[Output, ...]:
         """Audio of a reply, int16 at 24 kHz."""
         if self._responses.get(response_id):
-            self._responses.audio(response_id, samples)
             self._spoken_until = max(self._spoken_until, now) + len(samples) / RATE_HZ
+        self._reply(now, self._responses.sound, response_id, samples)
         return self._drain()
 
-    def reply_tool(self, response_id: str, name: str, arguments: str) -> tuple[Output, ...]:
+    def reply_tool(self, response_id: str, name: str, arguments: str, now: float) -> tuple[Output, ...]:
         """A tool call of a reply."""
-        if response := self._responses.get(response_id):
-            response.tool(name, arguments)
+        self._reply(now, self._responses.tool, response_id, name, arguments)
         return self._drain()
 
     def reply_next_message(self, response_id: str) -> tuple[Output, ...]:
@@ -192,15 +192,20 @@ class Core:
             response.end_message()
         return self._drain()
 
+    def reply_cut(self, response_id: str, reason: CutReason, now: float) -> tuple[Output, ...]:
+        """The brain had to stop."""
+        self._reply(now, self._responses.cut_short, response_id, reason)
+        return self._drain()
+
     def reply_done(self, response_id: str, now: float) -> tuple[Output, ...]:
         """A reply is complete."""
-        self._finish(response_id, "completed", None, now)
+        self._reply(now, self._responses.finish, response_id, "completed")
         return self._drain()
 
     def reply_failed(self, response_id: str, code: str, message: str, now: float) -> tuple[Output, ...]:
         """A reply could not be made."""
         details = {"type": "failed", "error": {"type": "server_error", "code": code, "message": message}}
-        self._finish(response_id, "failed", details, now)
+        self._reply(now, self._responses.finish, response_id, "failed", details)
         return self._drain()
 
     # Client events.
@@ -362,24 +367,16 @@ class Core:
             self._idle_at = None
 
     def _cancel(self, response: Response, reason: str, now: float) -> None:
-        default = response is self._responses.default
-        if default:
+        if response is self._responses.default:
             self._spoken_until = now  # the client drops what it has not played
-        self._responses.cancel(response, reason)
-        if default:
-            self._await_speech(now)
+        self._reply(now, self._responses.cancel, response, reason)
 
-    def _finish(self, response_id: str, status: str, details: Mapping[str, Any] | None, now: float) -> None:
-        response = self._responses.get(response_id)
-        default = response is not None and response is self._responses.default
-        self._responses.finish(response_id, status, details)
-        if default:
-            self._await_speech(now)
-
-    def _await_speech(self, now: float) -> None:
-        """The idle time runs from where what was said has been played."""
+    def _reply(self, now: float, do: Callable[P, None], *args: P.args, **kw: P.kwargs) -> None:
+        """Does what belongs to a reply. With the conversation's, the idle time begins, once it is played."""
+        default = self._responses.default
+        do(*args, **kw)
         idle = self._detector.settings.get("idle_timeout_ms") if self._detector else None
-        if idle:
+        if idle and default is not None and self._responses.default is None:
             self._idle_at = max(self._spoken_until, now) + idle / 1000
 
     # Sending.

@@ -13,6 +13,7 @@ from typing import Any
 from antiphon.plugins.local.engines import RATE_HZ, Samples
 from antiphon.plugins.local.protocol.audio import encode
 from antiphon.plugins.local.protocol.conversation import Conversation, Item, public
+from antiphon.plugins.local.protocol.tokens import Tokens
 
 __all__ = ["Response"]
 
@@ -54,8 +55,10 @@ class Response:
         self._previous: str | None = None  # the id before the open item's
         self._text = ""
         self._samples = 0
-        self._texts_out = 0
-        self._audio_out_ms = 0.0
+        limit = settings["max_output_tokens"]
+        self.tokens = Tokens(None if limit == "inf" else limit)
+        self.cut = False
+        """Whether more was to be said than its limit of tokens lets it say."""
 
     def start(self) -> None:
         """Announces it."""
@@ -63,6 +66,7 @@ class Response:
 
     def text(self, delta: str) -> None:
         """Words of the message: text, or the transcript of what the audio says."""
+        delta = delta[: self._may(self.tokens.say, len(delta))]
         if not delta:
             return
         item = self._message()
@@ -72,7 +76,8 @@ class Response:
 
     def sound(self, samples: Samples) -> None:
         """Audio of the message, int16 at 24 kHz."""
-        if not self.audio or not len(samples):
+        samples = samples[: self._may(self.tokens.sound, len(samples)) if self.audio else 0]
+        if not len(samples):
             return
         item = self._message()
         self.spoke = True
@@ -83,8 +88,10 @@ class Response:
         self._emit("response.output_audio.delta", delta=sound, content_index=0, **self._where(item))
 
     def tool(self, name: str, arguments: str) -> None:
-        """A function call, whole."""
+        """A function call, whole; none rather than a part, which nobody could carry out."""
         self.end_message()
+        if self._may(self.tokens.say, len(arguments)) < len(arguments):
+            return
         item = self._add(
             {
                 "type": "function_call",
@@ -98,7 +105,6 @@ class Response:
         self._emit("response.function_call_arguments.delta", delta=arguments, **call)
         self._emit("response.function_call_arguments.done", arguments=arguments, name=name, **call)
         item.data["arguments"] = arguments
-        self._texts_out += len(arguments)
         self._close("completed")
 
     def end_message(self, status: str = "completed") -> None:
@@ -119,17 +125,18 @@ class Response:
             item.data["content"] = [{"type": "output_text", "text": self._text}]
             self._emit("response.output_text.done", text=self._text, **at)
         self._emit("response.content_part.done", part=part, **at)
-        self._texts_out += len(self._text)
-        self._audio_out_ms += self._samples * 1000 / RATE_HZ
         self._close(status)
 
-    def finish(
-        self, status: str, details: Mapping[str, Any] | None, input_chars: int, input_ms: float
-    ) -> None:
+    def finish(self, status: str, details: Mapping[str, Any] | None) -> None:
         """Ends it: completed, cancelled, failed or incomplete."""
         self.end_message("completed" if status == "completed" else "incomplete")
-        usage = _usage(input_chars, input_ms, self._texts_out, self._audio_out_ms)
-        self._emit("response.done", response=self._public(status, details, usage))
+        self._emit("response.done", response=self._public(status, details, self.tokens.usage()))
+
+    def _may(self, count: Callable[[int], int], wanted: int) -> int:
+        """How much of what is wanted its limit lets it have."""
+        given = count(wanted)
+        self.cut = self.cut or given < wanted
+        return given
 
     def _message(self) -> Item:
         if self._item is not None:
@@ -195,22 +202,3 @@ class Response:
             "usage": dict(usage) if usage else None,
             "metadata": self.settings["metadata"],
         }
-
-
-def _usage(chars_in: int, ms_in: float, chars_out: int, ms_out: float) -> dict[str, Any]:
-    """Token counts by the provider's own rates: 1 a 100 ms heard, 1 a 50 ms spoken; text by 4 characters."""
-    text_in, audio_in = -(-chars_in // 4), round(ms_in / 100)
-    text_out, audio_out = -(-chars_out // 4), round(ms_out / 50)
-    return {
-        "input_tokens": text_in + audio_in,
-        "output_tokens": text_out + audio_out,
-        "total_tokens": text_in + audio_in + text_out + audio_out,
-        "input_token_details": {
-            "text_tokens": text_in,
-            "audio_tokens": audio_in,
-            "image_tokens": 0,
-            "cached_tokens": 0,
-            "cached_tokens_details": {"text_tokens": 0, "audio_tokens": 0, "image_tokens": 0},
-        },
-        "output_token_details": {"text_tokens": text_out, "audio_tokens": audio_out},
-    }

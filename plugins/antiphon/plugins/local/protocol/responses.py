@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from antiphon.plugins.local.engines import BrainRequest, Samples
+from antiphon.plugins.local.engines import BrainRequest, CutReason, Samples
 from antiphon.plugins.local.protocol.config import response_settings
 from antiphon.plugins.local.protocol.conversation import Conversation, Item, checked, public
 from antiphon.plugins.local.protocol.hearing import Hearing
@@ -110,11 +110,33 @@ class Responses:
             del self._waiting[response_id]
             self._start(self._active[response_id], items)
 
-    def audio(self, response_id: str, samples: Samples) -> None:
+    # What replies are made of. Each may be more than the response's limit of tokens, which ends it.
+
+    def text(self, response_id: str, delta: str) -> None:
+        """Words of a reply."""
+        if response := self._active.get(response_id):
+            response.text(delta)
+            self._heed_limit(response)
+
+    def sound(self, response_id: str, samples: Samples) -> None:
         """Audio of a reply, int16 at 24 kHz."""
         if response := self._active.get(response_id):
             response.sound(samples)
             self.spoke = self.spoke or response.spoke
+            self._heed_limit(response)
+
+    def tool(self, response_id: str, name: str, arguments: str) -> None:
+        """A tool call of a reply."""
+        if response := self._active.get(response_id):
+            response.tool(name, arguments)
+            self._heed_limit(response)
+
+    # How they end.
+
+    def cut_short(self, response_id: str, reason: CutReason) -> None:
+        """Ends one as incomplete, and the work behind it."""
+        self._outbox.do(CancelReply(response_id))
+        self.finish(response_id, "incomplete", {"type": "incomplete", "reason": reason})
 
     def cancel(self, response: Response, reason: str) -> None:
         """Ends one as cancelled, and the work behind it."""
@@ -131,13 +153,13 @@ class Responses:
         self._waiting.pop(response_id, None)
         if response is None:
             return
-        chars = len(response.settings["instructions"] or "") + sum(
-            len(str(item.data)) for item in self._conversation
-        )
-        heard = sum(item.audio_ms or 0.0 for item in self._conversation if item.data.get("role") == "user")
-        response.finish(status, details, chars, heard)
+        response.finish(status, details)
         if response is self.default:
             self.default = None
+
+    def _heed_limit(self, response: Response) -> None:
+        if response.cut:
+            self.cut_short(response.id, "max_output_tokens")
 
     def _items(self, given: object, inputs: Mapping[str, Any]) -> list[Item]:
         """The items a response sees: those it names, else the whole conversation."""
@@ -165,6 +187,7 @@ class Responses:
 
     def _start(self, response: Response, items: list[Item]) -> None:
         settings = response.settings
+        response.tokens.read(settings["instructions"] or "", items)
         limit, voice = settings["max_output_tokens"], settings["output"]["voice"]
         request = BrainRequest(
             instructions=settings["instructions"] or "",
