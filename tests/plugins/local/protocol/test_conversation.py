@@ -79,6 +79,22 @@ def test_truncation_goes_only_to_spoken_items_and_never_beyond_them() -> None:
         conversation.truncate("a", 0, 401)
 
 
+def test_an_output_needs_its_call() -> None:
+    conversation = Conversation()
+    call = {"id": "c", "type": "function_call", "call_id": "call_1", "name": "look", "arguments": "{}"}
+    output = {"id": "o", "type": "function_call_output", "call_id": "call_1", "output": "42"}
+    for before in (None, message("call_1"), {**call, "call_id": "call_2"}):
+        if before is not None:
+            conversation.add(Item(before))
+        with pytest.raises(Refusal, match="'call_1' not found") as refused:
+            conversation.add(Item(output))
+        assert refused.value.code == "invalid_tool_call_id"
+        if before is not None:
+            conversation.delete(before["id"])
+    conversation.add(Item(call))
+    assert conversation.add(Item(output)) == "c"
+
+
 def test_events_never_carry_the_audio_itself() -> None:
     item = {"id": "u", "content": [{"type": "input_audio", "audio": "AAAA", "transcript": None}]}
     assert "audio" not in public(item)["content"][0]

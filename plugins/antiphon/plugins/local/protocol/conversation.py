@@ -87,7 +87,7 @@ class Conversation:
             after: Id to insert behind, ``root`` for the front, None for the end.
 
         Raises:
-            Refusal: The id is taken, or ``after`` is unknown.
+            Refusal: The id is taken, ``after`` is unknown, or it is the output of a call that is not here.
         """
         if self.find(item.id) is not None:
             raise Refusal(
@@ -97,6 +97,8 @@ class Conversation:
             )
         if len(self._items) >= MAX_ITEMS:
             raise Refusal("conversation_full", f"The conversation holds {MAX_ITEMS} items; delete some.")
+        if item.data.get("type") == "function_call_output":
+            self._find_call(item.data["call_id"])
         index = len(self._items)
         if after == "root":
             index = 0
@@ -105,6 +107,14 @@ class Conversation:
             index = self._items.index(before) + 1
         self._items.insert(index, item)
         return self._items[index - 1].id if index else None
+
+    def _find_call(self, call_id: str) -> None:
+        # OpenAI's server says it so: livekit/agents issue 3344.
+        if not any(
+            item.data.get("type") == "function_call" and item.data.get("call_id") == call_id
+            for item in self._items
+        ):
+            raise Refusal("invalid_tool_call_id", f"Tool call ID '{call_id}' not found in conversation.")
 
     def delete(self, item_id: object) -> Item:
         """Takes an item out."""
