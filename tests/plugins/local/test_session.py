@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from openai.types.realtime import RealtimeServerEvent
 from pydantic import TypeAdapter
+from structlog.testing import capture_logs
 
-from antiphon.plugins.local.engines import BrainRequest, Engines, Heard, Samples, TextDelta
+from antiphon.plugins.local.engines import BrainRequest, CutShort, Engines, Heard, Samples, TextDelta, Thought
 from antiphon.plugins.local.server import LocalRealtimeServer
 from antiphon.plugins.local.session import Session
 from antiphon.plugins.local.testing import Say, ScriptedServer, chirp_reply
@@ -262,3 +263,34 @@ async def test_what_is_no_reply_leaves_the_session_as_it_was(http: aiohttp.Clien
             while not socket.closed:
                 await socket.receive()
         assert socket.close_code == 1006  # no closing handshake
+
+
+async def test_tools_that_nobody_will_call_are_logged(http: aiohttp.ClientSession) -> None:
+    server = {"type": "mcp", "server_label": "s", "server_url": "https://x"}
+    update = {"type": "session.update", "session": {"type": "realtime", "tools": [server]}}
+    with capture_logs() as logs:
+        async with ScriptedServer() as model, http.ws_connect(model.url, headers=KEY) as socket:
+            await socket.send_json(update)
+            await model.wait_for("mcp_list_tools.failed")
+    assert [(line["log_level"], "MCP" in line["event"]) for line in logs] == [("warning", True)]
+
+
+class Stopping:
+    """A brain that stops in the middle of a sentence."""
+
+    async def reply(self, request: BrainRequest) -> AsyncGenerator[Thought, None]:
+        yield TextDelta("Half a")
+        yield CutShort("content_filter")
+
+
+async def test_a_reply_that_its_brain_cut_short_is_incomplete(http: aiohttp.ClientSession) -> None:
+    scripted = ScriptedServer().engines
+    async with (
+        LocalRealtimeServer(Engines(scripted.ears, Stopping(), scripted.voice)) as server,
+        http.ws_connect(server.url, headers=KEY) as socket,
+    ):
+        await socket.send_json({"type": "response.create"})
+        response = (await read(socket, "response.done"))[-1]["response"]
+        assert response["status"] == "incomplete"
+        assert response["status_details"]["reason"] == "content_filter"
+        assert response["output"][0]["content"][0]["transcript"] == "Half a"

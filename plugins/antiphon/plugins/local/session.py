@@ -216,6 +216,8 @@ class Session:
     async def _carry_out(self, outputs: tuple[Output, ...]) -> None:
         for output in outputs:
             if isinstance(output, Send):
+                if output.event["type"] == "mcp_list_tools.failed":
+                    log.warning("the local model calls no MCP servers; this one's tools are not offered")
                 await self.send(dict(output.event))
             elif isinstance(output, Listen):
                 self._listen(output)

@@ -6,11 +6,12 @@ import importlib.util
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from openai.types.realtime import RealtimeClientEvent
 
 from antiphon.plugins.local.engines import Heard
 
@@ -554,6 +555,33 @@ def test_the_idle_time_runs_from_a_reply_that_its_limit_ended() -> None:
     assert rig.core.deadline() == 6.0
 
 
+def test_an_events_keys_are_those_of_openais_types_and_no_others() -> None:
+    for kind, keys in KEYS.items():
+        rig = Rig(hold=True)
+        for sent, params in ((keys, []), (keys | {"colour"}, ["colour"])):
+            rig.events.clear()
+            rig.send({"type": kind, "event_id": "e", **dict.fromkeys(sent)})
+            unknown = [e["error"] for e in rig.of("error") if e["error"]["code"] == "unknown_parameter"]
+            assert [error["param"] for error in unknown] == params, kind
+            assert all(error["event_id"] == "e" for error in unknown)
+
+
+def test_an_mcp_servers_tools_are_not_to_be_had_and_others_are() -> None:
+    rig = push_to_talk(hold=True)
+    server = {"type": "mcp", "server_label": "s", "server_url": "https://x"}
+    look = {"type": "function", "name": "look"}
+    rig.send(type="session.update", session={"type": "realtime", "tools": [server, look]})
+    (failed,) = rig.of("mcp_list_tools.failed")
+    assert rig.of("mcp_list_tools.in_progress")[0]["item_id"] == failed["item_id"]
+    rig.send(type="session.update", session={"type": "realtime", "instructions": "x"})
+    rig.send(type="response.create")
+    assert list(rig.replying.pop().request.tools) == [look]
+    assert len(rig.of("mcp_list_tools.failed")) == 1
+    rig.send(type="response.create", response={"conversation": "none", "tools": [server]})
+    assert list(rig.replying.pop().request.tools) == []
+    assert len(rig.of("mcp_list_tools.failed")) == 2
+
+
 # Anything.
 
 _scalars = st.one_of(st.none(), st.booleans(), st.integers(-5, 5000), st.text(max_size=8))
@@ -561,30 +589,20 @@ _values = st.recursive(
     _scalars,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
 )
-_names = [
-    "session.update", "input_audio_buffer.append", "input_audio_buffer.commit", "input_audio_buffer.clear",
-    "conversation.item.create", "conversation.item.retrieve", "conversation.item.truncate",
-    "conversation.item.delete", "response.create", "response.cancel", "output_audio_buffer.clear", "nonsense",
-]  # fmt: skip
-_fields = st.fixed_dictionaries(
-    {"type": st.sampled_from(_names)},
-    optional={
-        "event_id": _values,
-        "session": _values,
-        "audio": _values,
-        "item": _values,
-        "item_id": _values,
-        "previous_item_id": _values,
-        "content_index": _values,
-        "audio_end_ms": _values,
-        "response": _values,
-        "response_id": _values,
-    },
+# Of each event, the keys that OpenAI's types give it.
+KEYS: dict[str, set[str]] = {
+    get_args(model.model_fields["type"].annotation)[0]: set(model.model_fields) - {"type", "event_id"}
+    for model in get_args(get_args(RealtimeClientEvent)[0])
+}
+_events = st.sampled_from([*KEYS.items(), ("nonsense", {"item"})]).flatmap(
+    lambda event: st.fixed_dictionaries(
+        {"type": st.just(event[0])}, optional=dict.fromkeys(["event_id", *sorted(event[1])], _values)
+    )
 )
 
 
 @settings(max_examples=400, deadline=None)
-@given(st.lists(st.one_of(_fields, _values), max_size=12))
+@given(st.lists(st.one_of(_events, _values), max_size=12))
 def test_nothing_a_client_sends_breaks_the_session(events: list[Any]) -> None:
     rig = Rig()
     for event in events:

@@ -5,6 +5,9 @@ events to send, and effects (look for speech in this audio, hear that, start or 
 Drive it so: hand it everything that happens, in order, from one task; carry out what it returns, in
 order; call `Core.tick` at `Core.deadline`.
 
+Not here, and said so where a client asks for it: WebRTC and SIP, transcription sessions, and MCP servers,
+whose listing of tools fails.
+
 Written from the GA event reference and the types of the ``openai`` package; names are GA's.
 """
 

@@ -8,7 +8,7 @@ into one `Outbox`, and what the caller gets is what has come into it.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, ParamSpec
 
 from antiphon.plugins.local.engines import RATE_HZ, CutReason, Heard, Samples
@@ -24,8 +24,10 @@ from antiphon.plugins.local.protocol.responses import Responses
 __all__ = ["Core"]
 
 P = ParamSpec("P")
+Handler = Callable[["Core", Mapping[str, Any], float], None]
 
 EXPIRED = "Your session hit the maximum duration of {minutes:g} minutes."
+_COMMON = {"type", "event_id"}  # keys of every event
 _KEPT_QUIET_MS = 1000  # of audio without speech, before the padding; chosen
 
 
@@ -100,9 +102,11 @@ class Core:
         try:
             if not isinstance(event, dict) or not isinstance(event.get("type"), str):
                 raise Refusal("invalid_event", "An event is a JSON object with a 'type'.", "type")
-            handler = self._HANDLERS.get(event["type"])
-            if handler is None:
+            if event["type"] not in self._HANDLERS:
                 raise Refusal("invalid_value", f"Invalid value: '{event['type']}'.", "type")
+            handler, keys = self._HANDLERS[event["type"]]
+            if unknown := next((key for key in event if key not in keys | _COMMON), None):
+                raise Refusal("unknown_parameter", f"Unknown parameter: '{unknown}'.", unknown)
             handler(self, event, now)
         except Refusal as refusal:
             self._error(refusal, client_id if isinstance(client_id, str) else None)
@@ -214,6 +218,8 @@ class Core:
         self.session = merge_session(self.session, event.get("session"), has_spoken=self._responses.spoke)
         self._set_detector()
         self._emit("session.updated", session=self.session)
+        if "tools" in event["session"]:
+            self._list_tools(self.session["tools"])
 
     def _on_append(self, event: Mapping[str, Any], now: float) -> None:
         audio = decode(event.get("audio"), self.session["audio"]["input"]["format"])
@@ -279,18 +285,22 @@ class Core:
             "invalid_value", "output_audio_buffer.clear is for WebRTC and SIP connections only.", "type"
         )
 
-    _HANDLERS: ClassVar[dict[str, Callable[[Core, Mapping[str, Any], float], None]]] = {
-        "session.update": _on_session_update,
-        "input_audio_buffer.append": _on_append,
-        "input_audio_buffer.commit": _on_commit,
-        "input_audio_buffer.clear": _on_clear,
-        "conversation.item.create": _on_item_create,
-        "conversation.item.retrieve": _on_item_retrieve,
-        "conversation.item.truncate": _on_item_truncate,
-        "conversation.item.delete": _on_item_delete,
-        "response.create": _on_response_create,
-        "response.cancel": _on_response_cancel,
-        "output_audio_buffer.clear": _on_output_clear,
+    # What each event may say besides its type and id; anything else is refused, as OpenAI's server does.
+    _HANDLERS: ClassVar[dict[str, tuple[Handler, frozenset[str]]]] = {
+        "session.update": (_on_session_update, frozenset({"session"})),
+        "input_audio_buffer.append": (_on_append, frozenset({"audio"})),
+        "input_audio_buffer.commit": (_on_commit, frozenset()),
+        "input_audio_buffer.clear": (_on_clear, frozenset()),
+        "conversation.item.create": (_on_item_create, frozenset({"item", "previous_item_id"})),
+        "conversation.item.retrieve": (_on_item_retrieve, frozenset({"item_id"})),
+        "conversation.item.truncate": (
+            _on_item_truncate,
+            frozenset({"item_id", "content_index", "audio_end_ms"}),
+        ),
+        "conversation.item.delete": (_on_item_delete, frozenset({"item_id"})),
+        "response.create": (_on_response_create, frozenset({"response"})),
+        "response.cancel": (_on_response_cancel, frozenset({"response_id"})),
+        "output_audio_buffer.clear": (_on_output_clear, frozenset()),
     }
 
     # Turns.
@@ -365,6 +375,8 @@ class Core:
         response = self._responses.create(self.session, given)
         if response is self._responses.default:
             self._idle_at = None
+        if isinstance(given, dict):
+            self._list_tools(given.get("tools") or ())
 
     def _cancel(self, response: Response, reason: str, now: float) -> None:
         if response is self._responses.default:
@@ -378,6 +390,14 @@ class Core:
         idle = self._detector.settings.get("idle_timeout_ms") if self._detector else None
         if idle and default is not None and self._responses.default is None:
             self._idle_at = max(self._spoken_until, now) + idle / 1000
+
+    def _list_tools(self, tools: Sequence[Mapping[str, Any]]) -> None:
+        """Tells, as the protocol does, that nobody here asks an MCP server for its tools."""
+        for tool in tools:
+            if tool["type"] == "mcp":
+                item_id = self._new_id("item")
+                for state in ("in_progress", "failed"):
+                    self._emit(f"mcp_list_tools.{state}", item_id=item_id)
 
     # Sending.
 

@@ -192,7 +192,7 @@ class Responses:
         request = BrainRequest(
             instructions=settings["instructions"] or "",
             items=[public(item) for item in items],
-            tools=settings["tools"],
+            tools=[tool for tool in settings["tools"] if tool["type"] == "function"],
             tool_choice=settings["tool_choice"],
             metadata=settings["metadata"] or {},
             max_output_tokens=None if limit == "inf" else limit,
