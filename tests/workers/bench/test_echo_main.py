@@ -10,9 +10,20 @@ import numpy as np
 import pytest
 
 from antiphon.workers.bench.harness import ear
-from antiphon.workers.caller import Caller
+from antiphon.workers.bench.score import Ear
+from antiphon.workers.caller import Caller, Played
 from antiphon.workers.guardian import Guarded
 from antiphon.workers.tokens import make_token
+
+
+async def heard(caller: Caller, played: Played) -> Ear:
+    """What came back, once it is over."""
+
+    def now() -> Ear:
+        return ear(caller, played.onset_at, time.monotonic())
+
+    assert await caller.until(lambda: now().gone(played.onset_at) is not None, 10)
+    return now()
 
 
 @pytest.mark.sfu
@@ -29,11 +40,9 @@ async def test_a_sound_comes_back(sfu: Any) -> None:
         async with Caller(sfu.url, token("caller")) as caller:
             await caller.wait_for_agent(10)
             tone = (9000 * np.sin(np.arange(24_000) * 2 * np.pi * 440 / 48_000)).astype(np.int16)
-            await caller.play(tone)  # the first sound opens the path
-            await asyncio.sleep(0.7)
+            await heard(caller, await caller.play(tone))  # the first sound opens the path
             played = await caller.play(tone)
-            await asyncio.sleep(0.5)
-            back = ear(caller, played.onset_at - 0.2, time.monotonic()).first_voice(played.onset_at)
+            back = (await heard(caller, played)).first_voice(played.onset_at)
             assert back is not None
             assert 0.02 < back - played.onset_at < 0.6
     finally:

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
-from antiphon.workers.bench.stats import summarise, wilson
+from antiphon.workers.bench.stats import percentile, summarise, wilson
 
 
 def test_a_summary_brackets_its_median() -> None:
@@ -31,4 +33,14 @@ def test_a_summary_brackets_its_median() -> None:
     ],
 )
 def test_wilsons_interval_by_known_values(k: int, n: int, low: float, high: float) -> None:
-    assert wilson(k, n) == (pytest.approx(low, abs=0.001), pytest.approx(high, abs=0.001))
+    assert wilson(k, n) == pytest.approx((low, high), abs=0.001)
+
+
+def test_a_percentile_is_numpys_and_bears_infinity() -> None:
+    values = np.random.default_rng(5).normal(200, 20, 13).tolist()
+    for percent in (0, 5, 50, 95, 100):
+        assert percentile(values, percent) == pytest.approx(np.percentile(values, percent))
+    assert percentile([1.0, math.inf, 3.0], 50) == 3.0
+    assert percentile([*range(20), math.inf], 95) == 19.0
+    assert percentile([*range(10), math.inf], 95) == math.inf
+    assert percentile([math.inf, math.inf], 95) == math.inf

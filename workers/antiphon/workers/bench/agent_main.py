@@ -1,7 +1,8 @@
 """The agent under test, in a process of its own: ``python -m antiphon.workers.bench.agent_main``.
 
 Prints ``{"ready": pid}`` once it is registered. A data message on topic ``block`` blocks the
-application's loop for as many seconds as it says, as a careless tool would.
+application's loop for as many seconds as it says, as a careless tool would; one on ``blocked`` then tells
+from when to when, on the machine's monotonic clock.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import os
 if core := os.environ.get("ANTIPHON_BENCH_CORE"):  # before anything starts a thread
     os.sched_setaffinity(0, {int(core)})
 
+import asyncio
 import json
 import sys
 import time
@@ -24,22 +26,33 @@ from antiphon.plugins import openai
 
 __all__ = ["main"]
 
+ARM = os.environ.get("ANTIPHON_BENCH_ARM", "antiphon")
+
 server = AgentServer()
 
 
 def _blocks(room: rtc.Room) -> None:
+    telling: set[asyncio.Task[None]] = set()
+
+    async def tell(began: float, ended: float) -> None:
+        await room.local_participant.publish_data(json.dumps([began, ended]), topic="blocked")
+
     @room.on("data_received")
     def _(packet: rtc.DataPacket) -> None:
         if packet.topic == "block":
+            began = time.monotonic()
             time.sleep(min(float(packet.data.decode()), 10.0))
+            task = asyncio.get_running_loop().create_task(tell(began, time.monotonic()))
+            telling.add(task)
+            task.add_done_callback(telling.discard)
 
 
-@server.rtc_session(agent_name="bench")
+@server.rtc_session(agent_name=ARM)
 async def entrypoint(ctx: JobContext) -> None:
     """One call of the arm under test."""
     agent = Agent(instructions="You are measured.")
     _blocks(ctx.room)
-    if os.environ.get("ANTIPHON_BENCH_ARM") == "livekit-agents":
+    if ARM == "livekit-agents":
         theirs: AgentSession[None] = AgentSession(
             llm=RealtimeModel(turn_detection=None, max_session_duration=None),
             vad=inference.VAD(model="silero"),

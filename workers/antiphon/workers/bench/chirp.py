@@ -1,12 +1,13 @@
 """The time-coded reply: its pitch is its position.
 
-The scripted model answers with a linear chirp. Whoever records it can tell from the pitch of any 24 ms
-of sound which part of the reply that was. This survives Opus, packet-loss concealment and the
-stretching of a jitter buffer, to about 10 ms (docs/figures.md, "How it is measured").
+The scripted model answers with a linear chirp (`antiphon.plugins.local.testing.chirp_reply`). Whoever
+records it can tell from the pitch of any 24 ms of sound which part of the reply that was. This survives
+Opus, packet-loss concealment and the stretching of a jitter buffer, to about 10 ms (docs/figures.md,
+"How it is measured").
 
 Pure: numpy in, numpy out. Times are seconds from the first sample of the array given; positions are
-seconds from the start of the reply. `make` gives the reply; `follow` reads a recording; `ended_at` and
-`began_at` read the edges of one stretch of it.
+seconds from the start of the reply. `follow` reads a recording; `ended_at` and `began_at` read the edges
+of one stretch of it, `fell_behind` the worst delay within.
 
 The estimate: a Hann window, the peak of its spectrum refined by a parabola through the log magnitudes.
 A window that is cut by silence is dated by the centre of its energy, so that an edge does not bias it.
@@ -20,13 +21,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
-    "DURATION_S",
-    "RATE_HZ",
+    "HISTORY_S",
+    "WHOLE_DBFS",
     "Track",
     "began_at",
     "ended_at",
+    "fell_behind",
     "follow",
-    "make",
     "pitch_at",
 ]
 
@@ -34,7 +35,6 @@ START_HZ = 400.0  # Hz; shared definition of the figures
 SLOPE_HZ_S = 450.0  # Hz a second; likewise
 DURATION_S = 12.0  # s; likewise
 LEVEL_DBFS = -10.0  # dBFS of the peak; likewise
-RATE_HZ = 24_000  # Hz; what a realtime model sends
 
 WINDOW_S = 0.024  # s; chosen: 11 Hz of sweep and ten periods at the lowest pitch
 HOP_S = 0.005  # s; chosen: finer than a 10 ms frame
@@ -44,23 +44,14 @@ _FFT_BIN_HZ = 6.0  # Hz at most, by zero padding; the parabola then errs by far 
 _TONAL_SHARE = 0.5  # of the energy within 150 Hz of the peak; chosen: speech and noise stay below
 _FLOOR_DBFS = -45.0  # dBFS; a quieter window is silence
 _OUTLIER_S = 0.06  # s; chosen: a window further than this from its neighbours' median is misread
+WHOLE_DBFS = LEVEL_DBFS - 3.0 - 4.0  # dBFS, mean power; chosen: below, over half of a window is missing
+HISTORY_S = 0.5  # s; chosen: how much of the reply says where it should be
+_STEADY_S = 0.012  # s; chosen: a window on a jump between two pitches lies further from its neighbours
 
 
 def pitch_at(position_s: float) -> float:
     """The reply's pitch in Hz at a position in s."""
     return START_HZ + SLOPE_HZ_S * position_s
-
-
-def make(duration_s: float = DURATION_S, rate: int = RATE_HZ) -> NDArray[np.int16]:
-    """The reply as mono int16 at ``rate`` Hz, with 2 ms fades so that it does not click."""
-    t = np.arange(round(duration_s * rate)) / rate
-    wave = np.sin(2 * np.pi * (START_HZ * t + SLOPE_HZ_S * t * t / 2)) * 10 ** (LEVEL_DBFS / 20)
-    fade = min(len(wave) // 2, round(0.002 * rate))
-    if fade:
-        ramp = np.linspace(0.0, 1.0, fade)
-        wave[:fade] *= ramp
-        wave[-fade:] *= ramp[::-1]
-    return np.round(wave * 32767).astype(np.int16)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +75,13 @@ class Track:
         return len(self.at_s)
 
 
-def follow(samples: NDArray[np.int16], rate: int) -> Track:
+def follow(samples: NDArray[np.int16], rate: int, *, floor_dbfs: float = _FLOOR_DBFS) -> Track:
     """Reads the positions heard in a recording.
 
     Args:
         samples: Mono int16.
         rate: Hz, any from 16,000 up (the chirp ends at 5,800 Hz).
+        floor_dbfs: Mean power below which a window is left out.
     """
     size = round(WINDOW_S * rate)
     hop = round(HOP_S * rate)
@@ -102,7 +94,7 @@ def follow(samples: NDArray[np.int16], rate: int) -> Track:
     starts = np.arange(len(frames)) * hop
 
     power = np.mean(frames**2, axis=1)
-    loud = np.flatnonzero(power > 10 ** (_FLOOR_DBFS / 10))
+    loud = np.flatnonzero(power > 10 ** (floor_dbfs / 10))
     at = np.full(len(frames), np.nan)
     position = np.full(len(frames), np.nan)
     fft_size = 1 << int(np.ceil(np.log2(rate / _FFT_BIN_HZ)))
@@ -134,14 +126,19 @@ def follow(samples: NDArray[np.int16], rate: int) -> Track:
     return _without_outliers(Track(at[keep], position[keep]))
 
 
-def _without_outliers(track: Track) -> Track:
-    """Drops windows that disagree with the median of the two before and the two after."""
+def _median_of_five(lag: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of each value, the two before and the two after."""
+    padded = np.pad(lag, 2, mode="edge")
+    smooth: NDArray[np.float64] = np.median(np.lib.stride_tricks.sliding_window_view(padded, 5), axis=1)
+    return smooth
+
+
+def _without_outliers(track: Track, tolerance_s: float = _OUTLIER_S) -> Track:
+    """Drops windows that disagree with their neighbours' median."""
     if len(track) < 5:
         return track
-    lag = track.position_s - track.at_s
-    padded = np.pad(lag, 2, mode="edge")
-    smooth = np.median(np.lib.stride_tricks.sliding_window_view(padded, 5), axis=1)
-    keep = np.abs(lag - smooth) <= _OUTLIER_S
+    lag = track.at_s - track.position_s
+    keep = np.abs(lag - _median_of_five(lag)) <= tolerance_s
     return Track(track.at_s[keep], track.position_s[keep])
 
 
@@ -164,3 +161,33 @@ def began_at(track: Track, start_s: float) -> float | None:
     if not len(first):
         return None
     return float(np.median(first.position_s - (first.at_s - start_s)))
+
+
+def fell_behind(track: Track, start_s: float, end_s: float) -> float | None:
+    """The most by which the reply came to lag behind its own schedule between two moments, s.
+
+    Whatever is heard meanwhile: in silence, in noise and in a pitch that is held, as a receiver does that
+    conceals, the position stands still and the lag rises second by second. What is skipped afterwards
+    lowers the lag and takes nothing back. The rise is from the least lag since `HISTORY_S` before the
+    start, so slow stretching adds up; a part heard again counts with its length.
+
+    Args:
+        track: Of whole windows (`follow` with `WHOLE_DBFS`), from `HISTORY_S` before the start to 0.1 s
+            beyond the end; the last window read would else pass for the last of the reply.
+        start_s: From here on.
+        end_s: To here.
+
+    Returns:
+        Right to about 10 ms, and up to 15 short where a pitch was held and what it hid was lost; None
+        unless half of the time before the start can be read.
+    """
+    track = _without_outliers(track, _STEADY_S)
+    before = track.between(start_s - HISTORY_S, start_s)
+    if len(before) < HISTORY_S / HOP_S / 2:
+        return None
+    track = track.between(start_s - HISTORY_S, np.inf)
+    lag = track.at_s - track.position_s
+    least = np.minimum.accumulate(_median_of_five(lag))
+    until = np.append(track.at_s[1:], max(end_s, track.at_s[-1]))  # a reading stands until the next
+    rise = lag + (until - track.at_s - HOP_S) - least
+    return max(float(np.max(rise[(until >= start_s) & (track.at_s <= end_s)])), 0.0)

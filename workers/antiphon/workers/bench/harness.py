@@ -1,8 +1,8 @@
-"""What every scenario needs: server, scripted model, agent under test, caller; pinned apart.
+"""What every scenario needs: server, scripted model, agents under test, caller; pinned apart.
 
-The server, the model and the callers share one core, the system under test has the other. The model is
+The server, the model and the callers share one core, the systems under test have the other. The model is
 in this process, so its wire and the caller's ear are on one clock. Whatever ends this process ends them
-all.
+all. With two arms each has a worker of its own, known by the arm's name.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import platform
 import secrets
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from antiphon.agents.errors import ServerUnavailable
+from antiphon.agents.errors import RoomError, ServerUnavailable
 from antiphon.plugins.local.testing import Say, ScriptedServer, chirp_reply
 from antiphon.workers.bench.score import Ear
 from antiphon.workers.caller import Caller, read_audio
@@ -32,9 +32,10 @@ from antiphon.workers.guardian import Guarded
 from antiphon.workers.sfu import LocalSfu, start_sfu
 from antiphon.workers.tokens import make_token
 
-__all__ = ["Bench", "Machine", "machine"]
+__all__ = ["ANTIPHON", "ARMS", "Bench", "Machine", "ear", "machine"]
 
-_READY_S = 60.0
+ANTIPHON = "antiphon"
+ARMS = (ANTIPHON, "livekit-agents")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,17 +69,18 @@ class Bench:
     """One run's parts.
 
     Args:
-        arm: ``antiphon`` or ``livekit-agents``.
+        arms: Systems under test, of `ARMS`.
         executor: ``thread`` or ``process``.
     """
 
-    def __init__(self, arm: str, executor: str) -> None:
-        self.arm = arm
+    def __init__(self, arms: Sequence[str], executor: str) -> None:
+        self.arms = tuple(arms)
         self.executor = executor
         self.sfu: LocalSfu
         self.model: ScriptedServer
-        self.worker_pid = 0
-        self._worker: Guarded | None = None
+        self.worker_pids: dict[str, int] = {}
+        """By arm."""
+        self._stack = contextlib.AsyncExitStack()
         cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
         self.cores = (cores[0], cores[1]) if len(cores) > 1 else None
         """(harness, system under test), or None where cores cannot be kept apart."""
@@ -89,77 +91,91 @@ class Bench:
         }
 
     async def __aenter__(self) -> Bench:
-        if self.cores:
-            os.sched_setaffinity(0, {self.cores[0]})
-        self.sfu = await asyncio.to_thread(start_sfu, None, local_only=True)
-        script = [Say("one two three four five six seven eight nine ten eleven twelve", chirp_reply())]
-        self.model = ScriptedServer(script, repeat_last=True)
-        await self.model.start()
-        await asyncio.to_thread(self._start_worker)
+        try:
+            await self._start()
+        except BaseException:  # cancelled as well: nobody else would end what was started
+            await self._stack.aclose()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._worker is not None:
-            await asyncio.to_thread(self._worker.stop)
-        await self.model.aclose()
-        await asyncio.to_thread(self.sfu.stop)
-        if self.cores:
-            os.sched_setaffinity(0, set(self.cores))
+        await self._stack.aclose()
 
-    def environment(self) -> dict[str, str]:
-        """For the processes under test."""
+    async def _start(self) -> None:
+        if self.cores:
+            self._stack.callback(os.sched_setaffinity, 0, os.sched_getaffinity(0))
+            os.sched_setaffinity(0, {self.cores[0]})
+        self.sfu = await asyncio.to_thread(start_sfu, None, local_only=True)
+        self._stack.push_async_callback(asyncio.to_thread, self.sfu.stop)
+        script = [Say("one two three four five six seven eight nine ten eleven twelve", chirp_reply())]
+        self.model = ScriptedServer(script, repeat_last=True)
+        await self.model.start()
+        self._stack.push_async_callback(self.model.aclose)
+        for arm in self.arms:
+            await self._start_worker(arm)
+
+    def environment(self, arm: str) -> dict[str, str]:
+        """For the processes of an arm."""
         made = {
             **os.environ,
             **self.sfu.environment(),
             "OPENAI_BASE_URL": self.model.base_url,
             "OPENAI_API_KEY": "bench",
-            "ANTIPHON_BENCH_ARM": self.arm,
+            "ANTIPHON_BENCH_ARM": arm,
             "ANTIPHON_BENCH_EXECUTOR": self.executor,
         }
         if self.cores:
             made["ANTIPHON_BENCH_CORE"] = str(self.cores[1])
         return made
 
-    def _start_worker(self) -> None:
+    async def _start_worker(self, arm: str) -> None:
         command = [sys.executable, "-m", "antiphon.workers.bench.agent_main"]
-        self._worker = Guarded(command, stdout=subprocess.PIPE, env=self.environment(), grace_s=2.0)
-        assert self._worker.stdout is not None
-        line = self._worker.stdout.readline()
+        worker = Guarded(command, stdout=subprocess.PIPE, env=self.environment(arm), grace_s=2.0)
+        self._stack.push_async_callback(asyncio.to_thread, worker.stop)
+        assert worker.stdout is not None
+        line = await asyncio.to_thread(worker.stdout.readline)
         if not line:
             raise ServerUnavailable("the agent under test did not start", hint="Its message is above.")
-        self.worker_pid = int(json.loads(line)["ready"])
+        self.worker_pids[arm] = int(json.loads(line)["ready"])
 
-    def token(self, room: str, *, identity: str = "", agent: bool = True, kind: str = "standard") -> str:
-        """To join a room, with the agent under test."""
+    def token(
+        self, room: str, *, identity: str = "", agent: str | None = None, kind: str = "standard"
+    ) -> str:
+        """To join a room, with the agent of an arm if one is named."""
         return make_token(
             api_key=self.sfu.api_key,
             api_secret=self.sfu.api_secret,
             room=room,
             identity=identity or f"caller-{secrets.token_hex(3)}",
-            agent="bench" if agent else None,
+            agent=agent,
             kind=kind,
         )
 
     @contextlib.asynccontextmanager
-    async def call(self) -> AsyncIterator[Caller]:
-        """A caller in a room of its own, with the agent there and listening."""
-        caller = Caller(self.sfu.url, self.token(f"bench-{secrets.token_hex(4)}"))
+    async def call(self, arm: str) -> AsyncIterator[Caller]:
+        """A caller in a room of its own, with the agent of an arm there and listening.
+
+        Raises:
+            RoomError: It did not come, or does not listen.
+        """
+        caller = Caller(self.sfu.url, self.token(f"bench-{secrets.token_hex(4)}", agent=arm))
         async with caller:
             await caller.wait_for_agent(30.0)
-            await caller.until(lambda: any(state == "listening" for _, state in caller.states), 15.0)
+            if not await caller.until(lambda: any(s == "listening" for _, s in caller.states), 15.0):
+                raise RoomError(f"the agent of {arm} does not listen", hint="Its message is above.")
             yield caller
 
     @contextlib.asynccontextmanager
     async def echo(self) -> AsyncIterator[Caller]:
         """A caller in a room with the echo participant."""
         room = f"echo-{secrets.token_hex(4)}"
-        token = self.token(room, identity="echo", agent=False, kind="agent")
+        token = self.token(room, identity="echo", kind="agent")
         command = [sys.executable, "-m", "antiphon.workers.bench.echo_main", self.sfu.url, token]
-        process = Guarded(command, stdout=subprocess.PIPE, env=self.environment(), grace_s=0.5)
+        process = Guarded(command, stdout=subprocess.PIPE, env=self.environment(""), grace_s=0.5)
         assert process.stdout is not None
         try:
             await asyncio.to_thread(process.stdout.readline)
-            async with Caller(self.sfu.url, self.token(room, agent=False)) as caller:
+            async with Caller(self.sfu.url, self.token(room)) as caller:
                 await caller.wait_for_agent(15.0)
                 yield caller
         finally:

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from antiphon.agents.errors import MisuseError
 from antiphon.workers.bench import chirp
+from antiphon.workers.caller.recording import dbfs_onset
 
-__all__ = ["Ear", "Gap"]
+__all__ = ["Ear", "Gap", "rise_s"]
 
 VOICE_DBFS = -35.0
 GONE_S = 0.3
@@ -67,10 +69,10 @@ class Ear:
         """When voice is first present from ``after`` on."""
         first = max(int(np.ceil((after - self._start) / _FRAME_S)), 0)
         found = np.flatnonzero(self._voice[first:])
-        return self._start + (first + found[0]) * _FRAME_S if len(found) else None
+        return self._start + (first + int(found[0])) * _FRAME_S if len(found) else None
 
     def gone(self, after: float) -> float | None:
-        """When the voice that is present at ``after`` is gone for 300 ms or to the end."""
+        """When the first voice from ``after`` on is gone for 300 ms; None if it is not by the end."""
         index = max(round((after - self._start) / _FRAME_S), 0)
         need = round(GONE_S / _FRAME_S)
         last = None
@@ -90,6 +92,33 @@ class Ear:
             run = 0 if present else run + 1
             longest = max(longest, run)
         return longest * _FRAME_S
+
+    def longest_stall(self, start: float, end: float) -> float | None:
+        """The longest time between two moments in which the reply did not go on, s.
+
+        The longest silence, or the most by which the reply fell behind (`chirp.fell_behind`) if that is
+        more: sound that a receiver made up to conceal a hole is no reply.
+
+        Returns:
+            None if the reply cannot be read in the half second before. What was heard must reach from
+            there to 0.1 s beyond the end.
+        """
+        first = start - chirp.HISTORY_S - 0.02
+        track = self._track(first, end + 0.1, floor_dbfs=chirp.WHOLE_DBFS)
+        behind = None if track is None else chirp.fell_behind(track, start - first, end - first)
+        return None if behind is None else max(behind, self.longest_silence(start, end))
+
+    def skipped_ms(self, start: float, end: float) -> float | None:
+        """How far the reply's position jumped ahead (+) or fell back (-) of time between two moments, ms.
+
+        For a reply that kept talking; None if it cannot be read on both sides.
+        """
+        before = self._track(start - 0.3, start)
+        after = self._track(end, end + 0.3)
+        if before is None or after is None or not len(before) or not len(after):
+            return None
+        lead = np.median(after.position_s - after.at_s) - np.median(before.position_s - before.at_s)
+        return float(lead - (end - start + 0.3)) * 1000
 
     def gap(self, start: float, end: float, *, least_s: float = 0.03) -> Gap | None:
         """The first silence of at least ``least_s`` that begins between two moments."""
@@ -136,10 +165,30 @@ class Ear:
         good = track.at_s[np.abs(track.position_s - track.at_s - offset) < 0.06]
         return len(np.unique((good / 0.02).astype(int)[good < slots * 0.02])), slots
 
-    def _track(self, start: float, end: float) -> chirp.Track | None:
+    def _track(self, start: float, end: float, **how: float) -> chirp.Track | None:
         first = round((start - self._start) * self._rate)
         last = round((end - self._start) * self._rate)
         if first < 0:
             return None
         part = self._samples[first:last]
-        return chirp.follow(part, self._rate) if len(part) else None
+        return chirp.follow(part, self._rate, **how) if len(part) else None
+
+
+def rise_s(samples: NDArray[np.int16], rate_hz: int) -> float:
+    """From a clip's onset (-45 dBFS) to where `Ear.first_voice` finds it (-35 dBFS), undelayed, s.
+
+    The mean over the places that the clip can have in the ear's 10 ms frames.
+
+    Raises:
+        MisuseError: It is too quiet to be found.
+    """
+    onset = dbfs_onset(samples)
+    step = round(rate_hz * _FRAME_S)
+    rises: list[float] = []
+    for shift in range(0, step, max(step // 20, 1)):
+        padded = np.concatenate([np.zeros(shift, np.int16), samples, np.zeros(step, np.int16)])
+        voice = Ear(padded, rate_hz, 0.0).first_voice(0.0)
+        if onset is None or voice is None:
+            raise MisuseError("the clip is too quiet", hint="Give one with a 10 ms frame above -35 dBFS.")
+        rises.append(voice - (shift + onset[0]) / rate_hz)
+    return float(np.mean(rises))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["Summary", "summarise", "wilson"]
+__all__ = ["Summary", "percentile", "summarise", "wilson"]
 
 _RESAMPLES = 2000
 _Z95 = 1.959964
@@ -34,6 +34,15 @@ def summarise(values: Sequence[float], *, seed: int = 1) -> Summary | None:
     drawn = np.random.default_rng(seed).choice(data, size=(_RESAMPLES, len(data)), replace=True)
     low, high = np.percentile(np.median(drawn, axis=1), [2.5, 97.5])
     return Summary(len(data), float(np.median(data)), float(low), float(high), float(np.percentile(data, 95)))
+
+
+def percentile(values: Sequence[float], percent: float) -> float:
+    """Linear between the two nearest, as numpy's, but right with infinite values, too."""
+    ordered = sorted(values)
+    place = (len(ordered) - 1) * percent / 100
+    low = math.floor(place)
+    part = place - low
+    return ordered[low] if not part else (1 - part) * ordered[low] + part * ordered[low + 1]
 
 
 def wilson(successes: int, trials: int) -> tuple[float, float]:
