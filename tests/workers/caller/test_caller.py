@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from livekit import rtc
+from livekit import api, rtc
 
-from antiphon.agents.errors import RoomError
+from antiphon.agents.errors import MisuseError, RoomError
 from antiphon.workers.caller import Caller
 from antiphon.workers.caller.recording import voice_spans
 from antiphon.workers.tokens import make_token
@@ -133,8 +133,23 @@ async def test_a_wrong_token_or_address_is_one_error(sfu: Any) -> None:
 async def test_leaving_ends_what_plays(sfu: Any, token: Any) -> None:
     caller = Caller(sfu.url, token("caller"))
     await caller.connect()
+    short = asyncio.create_task(caller.play(np.zeros(480, np.int16)))
     playing = asyncio.create_task(caller.play(np.zeros(480_000, np.int16)))
-    await asyncio.sleep(0.1)
+    await short  # the next begins where it ends
     await caller.aclose()
     with pytest.raises(asyncio.CancelledError):
         await playing
+    with pytest.raises(MisuseError, match="no microphone"):
+        await caller.play(np.zeros(480, np.int16))
+
+
+async def test_a_room_that_is_ended_is_noticed(sfu: Any, token: Any, request: pytest.FixtureRequest) -> None:
+    async with (
+        Caller(sfu.url, token("caller")) as caller,
+        api.LiveKitAPI(sfu.url.replace("ws", "http", 1), sfu.api_key, sfu.api_secret) as admin,
+    ):
+        assert not caller.disconnected
+        noticed = asyncio.create_task(caller.until(lambda: caller.disconnected, 10))
+        await admin.room.delete_room(api.DeleteRoomRequest(room=request.node.name[:40]))
+        await asyncio.wait_for(caller.wait_disconnected(), 10)
+        assert await noticed

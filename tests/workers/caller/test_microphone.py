@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sys
+import wave
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -12,12 +13,16 @@ from typing import Any
 import numpy as np
 import pytest
 from livekit import rtc
+from numpy.typing import NDArray
 
 from antiphon.agents.errors import MediaError
-from antiphon.workers.caller import read_audio
+from antiphon.workers.caller import microphone, read_audio
 from antiphon.workers.caller.microphone import Devices, Speaker, open_devices, talk
 from antiphon.workers.caller.recording import level_dbfs
 from antiphon.workers.tokens import make_token
+
+SPEECH = Path(__file__).parents[2] / "data" / "jfk.flac"
+Samples = NDArray[np.int16]
 
 
 class Device(ModuleType):
@@ -61,88 +66,114 @@ def test_the_speaker_mixes_tracks_and_does_not_fall_behind() -> None:
 class Stream:
     """A PortAudio stream whose callback the test calls."""
 
-    def __init__(self, callback: Any, **_: Any) -> None:
+    def __init__(self, device: SoundCard, callback: Callable[..., None]) -> None:
+        self._device = device
         self.callback = callback
 
     def __enter__(self) -> None:
-        opened.append(self)
+        self._device.streams.append(self)
+        if len(self._device.streams) == 2:
+            self._device.open.set()
 
     def __exit__(self, *_: object) -> None:
-        opened.remove(self)
+        self._device.streams.remove(self)
 
 
 class Clock:
     currentTime = outputBufferDacTime = inputBufferAdcTime = 1.0
 
 
-opened: list[Stream] = []
+class SoundCard(Device):
+    """A device with streams; `tick` is 10 ms of its time."""
 
+    def __init__(self) -> None:
+        super().__init__(True)
+        self.streams: list[Stream] = []
+        self.open = asyncio.Event()
 
-async def hang_up_when(condition: Callable[[], bool]) -> None:
-    """Stands in for the devices' clock: asks every 20 ms."""
-    for _ in range(1000):
-        if condition():
-            break
-        await asyncio.sleep(0.02)
-    else:
-        pytest.fail("it did not come to that")
-    os.kill(os.getpid(), signal.SIGINT)
+    def RawOutputStream(self, *, callback: Callable[..., None], **_: object) -> Stream:
+        return Stream(self, callback)
+
+    RawInputStream = RawOutputStream
+
+    def tick(self, said: Samples) -> Samples:
+        """Takes 10 ms for the speaker and gives 10 ms of the microphone's, 480 samples."""
+        output, microphone = self.streams
+        out = bytearray(480)
+        output.callback(memoryview(out), 240, Clock, None)
+        microphone.callback(said.tobytes(), 480, Clock, None)
+        return np.frombuffer(out, np.int16)
 
 
 @pytest.mark.sfu
-async def test_a_talk_ends_with_ctrl_c_and_leaves_its_files(sfu: Any, tmp_path: Path) -> None:
-    device = Device(True)
-    device.RawOutputStream = device.RawInputStream = Stream  # type: ignore[attr-defined]
-    keys = {"url": sfu.url, "api_key": sfu.api_key, "api_secret": sfu.api_secret}
-    token = make_token(
-        api_key=sfu.api_key, api_secret=sfu.api_secret, room="talk", identity="a", kind="agent"
-    )
+async def test_a_talk_ends_with_ctrl_c_and_leaves_its_files(
+    sfu: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = SoundCard()
+    question = read_audio(SPEECH, 48_000)
+    keys = {"api_key": sfu.api_key, "api_secret": sfu.api_secret}
+    token = make_token(**keys, room="talk", identity="a", kind="agent")
     room, source = rtc.Room(), rtc.AudioSource(24_000, 1)
     await room.connect(sfu.url, token)
     await room.local_participant.publish_track(rtc.LocalAudioTrack.create_audio_track("v", source))
-    tone = (9000 * np.sin(np.arange(48_000) * 0.1)).astype(np.int16)
-    played: list[bytes] = []
+    tone = (9000 * np.sin(np.arange(480) * 2 * np.pi * 450 / 24_000)).astype(np.int16)
+    played: list[Samples] = []
 
-    def spoken() -> bool:
-        if len(opened) == 2:
-            output, microphone = opened
-            out = bytearray(480)
-            output.callback(memoryview(out), 240, Clock, None)
-            played.append(bytes(out))
-            microphone.callback(tone[:480].tobytes(), 480, Clock, None)
-        return sum(any(block) for block in played) > 20
+    async def sing() -> None:
+        while True:
+            await source.capture_frame(rtc.AudioFrame(tone.tobytes(), 24_000, 1, 480))
 
-    singing = asyncio.create_task(source.capture_frame(rtc.AudioFrame(tone.tobytes(), 24_000, 1, 48_000)))
-    talking = asyncio.create_task(
-        talk(
-            Devices(device, "m", "s"), **keys, token=None, room="talk", agent_name="", out_dir=tmp_path,
-            agent_timeout_s=10, on_event=lambda _: None,
-        )
-    )  # fmt: skip
-    await hang_up_when(spoken)
-    result = await talking
-    await singing
+    class Driven(Speaker):
+        """The card's time passes as the agent's sound comes."""
+
+        def add(self, track: str, samples: Samples) -> None:
+            super().add(track, samples)
+            if len(card.streams) != 2:
+                return
+            first = len(played) * 480
+            played.append(card.tick(question[first : first + 480]))
+            if len(played) == 150:
+                os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(microphone, "Speaker", Driven)
+    singing = asyncio.create_task(sing())
+    async with asyncio.timeout(30):
+        result = await talk(
+            Devices(card, "m", "s"), url=sfu.url, **keys, token=None, room="talk", agent_name="",
+            out_dir=tmp_path, agent_timeout_s=10, on_event=lambda _: None,
+        )  # fmt: skip
+    singing.cancel()
+    await asyncio.wait([singing])
     await room.disconnect()
     await source.aclose()
-    assert not opened
+    assert not card.streams
+    assert level_dbfs(np.concatenate(played[50:150])) > -20, "the agent was not played"
+    assert result.room == "talk"
     assert result.recording is not None
-    caller_side = read_audio(result.recording, 24_000)
-    assert level_dbfs(caller_side) > -60
+    with wave.open(str(result.recording)) as file:
+        both = np.frombuffer(file.readframes(file.getnframes()), "<i2").reshape(-1, 2)
+    person, agent = (level_dbfs(both[:, side]) for side in (0, 1))
+    assert person > -45, "the person was not sent"
+    assert agent > -20
     assert result.picture is not None
     assert result.picture.is_file()
 
 
 @pytest.mark.sfu
 async def test_ctrl_c_while_nobody_comes_ends_the_wait(sfu: Any, tmp_path: Path) -> None:
-    device = Device(True)
-    device.RawOutputStream = device.RawInputStream = Stream  # type: ignore[attr-defined]
-    giving_up = asyncio.create_task(hang_up_when(lambda: len(opened) == 2))
+    card = SoundCard()
+
+    async def give_up() -> None:
+        await card.open.wait()
+        os.kill(os.getpid(), signal.SIGINT)
+
+    giving_up = asyncio.create_task(give_up())
     async with asyncio.timeout(15):
         result = await talk(
-            Devices(device, "m", "s"), url=sfu.url, api_key=sfu.api_key, api_secret=sfu.api_secret,
+            Devices(card, "m", "s"), url=sfu.url, api_key=sfu.api_key, api_secret=sfu.api_secret,
             token=None, room="nobody", agent_name="none", out_dir=tmp_path, agent_timeout_s=60,
             on_event=lambda _: None,
         )  # fmt: skip
     await giving_up
     assert result.recording is not None  # what the person said, at least
-    assert not opened
+    assert not card.streams

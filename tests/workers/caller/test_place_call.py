@@ -125,6 +125,7 @@ async def test_silence_is_no_answer(sfu: Any) -> None:
             api_key=sfu.api_key, api_secret=sfu.api_secret, room="call-silent", identity="caller"
         )
         result = await place_call(url=sfu.url, token=token, say=[QUESTION], reply_timeout_s=0.5)
+    assert result.room == "call-silent"  # as the token says
     assert not result.answered
     assert result.exchanges[0].response_s is None
     assert result.recording is None

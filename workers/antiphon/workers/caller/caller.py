@@ -1,17 +1,16 @@
 """An ordinary participant that plays and records.
 
-A microphone track of 48 kHz in 10 ms frames paced by the clock, silence between the clips; the agent's
-track recorded with arrival times on the same monotonic clock; transcripts, the agent's state and its
-timeline as they come. What a person's app sees is what this sees.
+A microphone track (antiphon.workers.caller.outgoing); the agent's tracks, recorded with arrival times on
+the same monotonic clock; transcripts, the agent's state and its timeline as they come. What a person's
+app sees is what this sees.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,34 +22,19 @@ from antiphon.agents.errors import MisuseError, RoomError
 from antiphon.agents.logs import get_logger
 from antiphon.agents.timeline_feed import ATTRIBUTE, TOPIC
 from antiphon.workers.caller.feed import FeedReader
-from antiphon.workers.caller.recording import Mix, Recording, dbfs_onset
+from antiphon.workers.caller.outgoing import FRAME_SAMPLES, MIC_RATE_HZ, Outgoing, Played
+from antiphon.workers.caller.recording import Mix, Recording
 
 __all__ = ["AGENT_RATE_HZ", "MIC_RATE_HZ", "Caller", "Line", "Played", "Sound"]
 
 log = get_logger(__name__)
 
-MIC_RATE_HZ = 48_000
 AGENT_RATE_HZ = 24_000
-_FRAME = MIC_RATE_HZ // 100  # samples; 10 ms
 _QUEUE_MS = 40  # of the source; small, so that handed over is nearly on the wire
-_BACKLOG = MIC_RATE_HZ // 5  # samples of live audio that may wait; chosen
-_LATE_S = 0.02  # s; from here on a trial is no longer what it should be
 _STATE = "lk.agent.state"
 _BACKGROUND = "background_audio"  # livekit-agents' name for the track of its BackgroundAudioPlayer
 
 Samples = NDArray[np.int16]
-
-
-@dataclass(frozen=True, slots=True)
-class Played:
-    """A clip as it was played, s, monotonic."""
-
-    began_at: float
-    ended_at: float
-    onset_at: float
-    """Of its first sample above -45 dBFS."""
-    voice_ended_at: float
-    """Of its last."""
 
 
 @dataclass(slots=True)
@@ -75,16 +59,6 @@ class Sound:
     """Mono at 24 kHz, shape (n,)."""
 
 
-@dataclass(slots=True)
-class _Clip:
-    samples: Samples
-    at: float | None
-    done: asyncio.Future[Played]
-    position: int = 0
-    began_at: float = 0.0
-    onset: tuple[int, int] = field(default=(0, 0))
-
-
 class Caller:
     """One caller. An asynchronous context manager: connected inside, gone after.
 
@@ -99,8 +73,6 @@ class Caller:
         self._token = token
         self._on_event = on_event or (lambda _: None)
         self.room = rtc.Room()
-        self.sent = Recording(MIC_RATE_HZ)
-        """The microphone, as handed to the wire."""
         self.voice = Mix(AGENT_RATE_HZ)
         """The agent's voice, as it arrived."""
         self.background = Mix(AGENT_RATE_HZ)
@@ -111,16 +83,13 @@ class Caller:
         self.states: list[tuple[float, str]] = []
         self.events: list[tl.Event] = []
         """The agent's timeline, on this process's clock."""
-        self.late_frames = 0
-        """Microphone frames sent more than 20 ms late."""
-        self.worst_late_s = 0.0
         self.agent: rtc.RemoteParticipant | None = None
         self._agent_here = asyncio.Event()
         self._gone = asyncio.Event()
         self._changed = asyncio.Event()
+        self._outgoing = Outgoing()
         self._source: rtc.AudioSource | None = None
         self._track: rtc.LocalTrackPublication | None = None
-        self._clips: deque[_Clip] = deque()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._tracks: set[str] = set()
         self._feed = FeedReader()
@@ -138,9 +107,23 @@ class Caller:
         await self.aclose()
 
     @property
+    def sent(self) -> Recording:
+        """The microphone, as handed to the wire."""
+        return self._outgoing.sent
+
+    @property
+    def late_frames(self) -> int:
+        """Microphone frames sent more than 20 ms late."""
+        return self._outgoing.late_frames
+
+    @property
     def disconnected(self) -> bool:
         """Whether the room is gone."""
         return self._gone.is_set()
+
+    async def wait_disconnected(self) -> None:
+        """Waits until the room is gone."""
+        await self._gone.wait()
 
     async def connect(self, *, microphone: bool = True) -> None:
         """Joins the room and opens the microphone.
@@ -152,7 +135,7 @@ class Caller:
         room.on("track_subscribed", self._on_track)
         room.on("participant_connected", self._on_participant)
         room.on("participant_attributes_changed", self._on_attributes)
-        room.on("disconnected", lambda *_: self._gone.set())
+        room.on("disconnected", self._on_disconnected)
         room.register_text_stream_handler("lk.transcription", self._on_transcription)
         room.register_text_stream_handler(TOPIC, self._on_feed)
         try:
@@ -171,7 +154,7 @@ class Caller:
             track = rtc.LocalAudioTrack.create_audio_track("microphone", self._source)
             options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE)
             self._track = await room.local_participant.publish_track(track, options)
-            self._spawn(self._pace(self._source))
+            self._spawn(self._speak(self._source))
 
     async def wait_for_agent(self, timeout: float = 15.0) -> rtc.RemoteParticipant:
         """The agent, once its track is subscribed.
@@ -200,20 +183,14 @@ class Caller:
         """
         if self._source is None:
             raise MisuseError("the caller has no microphone", hint="Await connect() first.")
-        done: asyncio.Future[Played] = asyncio.get_running_loop().create_future()
-        onset = dbfs_onset(samples) or (0, len(samples) - 1)
-        self._clips.append(_Clip(samples, at, done, onset=onset))
-        return await done
+        return await self._outgoing.play(samples, at or 0.0)
 
     def feed(self, samples: Samples) -> None:
         """Adds live microphone audio, e.g. from a sound card; it is sent as it comes.
 
         A sound card whose clock is faster than ours is kept within 0.2 s by leaving out what is too much.
         """
-        if sum(len(clip.samples) - clip.position for clip in self._clips) > _BACKLOG:
-            return
-        done: asyncio.Future[Played] = asyncio.get_running_loop().create_future()
-        self._clips.append(_Clip(samples, None, done))
+        self._outgoing.feed(samples)
 
     async def mute(self, muted: bool = True) -> None:
         """Mutes or unmutes the microphone."""
@@ -249,66 +226,28 @@ class Caller:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for clip in self._clips:
-            clip.done.cancel()
+        self._outgoing.close()
         if self.room.isconnected():
             await self.room.disconnect()
         if self._source is not None:
             await self._source.aclose()
+            self._source = None
 
-    # The microphone.
-
-    async def _pace(self, source: rtc.AudioSource) -> None:
-        silence = np.zeros(_FRAME, dtype=np.int16)
-        began, count = time.monotonic(), 0
+    async def _speak(self, source: rtc.AudioSource) -> None:
         while True:
-            due = began + count * 0.01
-            now = time.monotonic()
-            if now < due:
-                await asyncio.sleep(due - now)
-                now = time.monotonic()
-            late = now - due
-            if late > _LATE_S:
-                self.late_frames += 1
-                self.worst_late_s = max(self.worst_late_s, late)
-                # What was missed is not hurried through: the source's queue could not take it.
-                began, count, due = now, 0, now
-            frame = self._next_frame(silence, due)
-            self.sent.add(frame, now)
-            await source.capture_frame(rtc.AudioFrame(frame.tobytes(), MIC_RATE_HZ, 1, _FRAME))
-            count += 1
-
-    def _next_frame(self, silence: Samples, now: float) -> Samples:
-        if not self._clips or (self._clips[0].at or 0.0) > now + 0.005:
-            return silence
-        parts: list[Samples] = []
-        room = _FRAME
-        while room and self._clips:
-            clip = self._clips[0]
-            if clip.at is not None and clip.at > now + 0.005:
-                break
-            if clip.position == 0:
-                clip.began_at = now + (_FRAME - room) / MIC_RATE_HZ
-            piece = clip.samples[clip.position : clip.position + room]
-            clip.position += len(piece)
-            room -= len(piece)
-            parts.append(piece)
-            if clip.position >= len(clip.samples):
-                self._clips.popleft()
-                self._end(clip)
-        if room:
-            parts.append(silence[:room])
-        return np.concatenate(parts)
-
-    def _end(self, clip: _Clip) -> None:
-        def when(sample: int) -> float:
-            return clip.began_at + sample / MIC_RATE_HZ
-
-        if not clip.done.done():
-            first, last = clip.onset
-            clip.done.set_result(Played(clip.began_at, when(len(clip.samples)), when(first), when(last)))
+            await asyncio.sleep(self._outgoing.wait_s(time.monotonic()))
+            frame = self._outgoing.frame(time.monotonic())
+            await source.capture_frame(rtc.AudioFrame(frame.tobytes(), MIC_RATE_HZ, 1, FRAME_SAMPLES))
 
     # The room.
+
+    def _on_disconnected(self, *_: object) -> None:
+        self._gone.set()
+        self._changed.set()
+
+    def _tell(self, event: object) -> None:
+        self._on_event(event)
+        self._changed.set()
 
     def _on_participant(self, participant: rtc.RemoteParticipant) -> None:
         if participant.kind != rtc.ParticipantKind.PARTICIPANT_KIND_AGENT:
@@ -341,8 +280,7 @@ class Caller:
             async for event in stream:
                 samples = np.frombuffer(bytes(event.frame.data), dtype=np.int16)
                 recording.add(samples, time.monotonic() - len(samples) / AGENT_RATE_HZ)
-                self._on_event(Sound(track.sid, samples))
-                self._changed.set()
+                self._tell(Sound(track.sid, samples))
         finally:
             self._tracks.discard(track.sid)  # it may be subscribed to again
             await stream.aclose()
@@ -354,8 +292,7 @@ class Caller:
     def _note_state(self, state: str | None) -> None:
         if state and (not self.states or self.states[-1][1] != state):
             self.states.append((time.monotonic(), state))
-            self._on_event(state)
-            self._changed.set()
+            self._tell(state)
 
     def _on_transcription(self, reader: rtc.TextStreamReader, identity: str) -> None:
         self._spawn(self._read(reader, lambda: self._transcribe(reader, identity)))
@@ -380,12 +317,10 @@ class Caller:
         else:
             async for piece in reader:
                 line.text += piece
-                self._on_event(line)
-                self._changed.set()
+                self._tell(line)
             final = True
         line.final = line.final or final
-        self._on_event(line)
-        self._changed.set()
+        self._tell(line)
 
     def _on_feed(self, reader: rtc.TextStreamReader, identity: str) -> None:
         self._spawn(self._read(reader, lambda: self._take_feed(reader)))
@@ -405,8 +340,7 @@ class Caller:
         text = await reader.read_all()
         for event in self._feed.read(text, now=time.monotonic(), wall=time.time()):
             self.events.append(event)
-            self._on_event(event)
-        self._changed.set()
+            self._tell(event)
 
     def _spawn(self, coro: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(coro)

@@ -7,11 +7,10 @@ microphone is rid of the speaker's sound there and handed to the caller's loop.
 from __future__ import annotations
 
 import asyncio
-import secrets
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,12 +18,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from antiphon.agents.errors import ConfigError, MediaError
+from antiphon.agents.errors import MediaError
 from antiphon.workers.caller.caller import AGENT_RATE_HZ, MIC_RATE_HZ, Caller, Sound
 from antiphon.workers.caller.echo import EchoCanceller
 from antiphon.workers.caller.files import save_call
-from antiphon.workers.caller.place_call import CallResult
-from antiphon.workers.tokens import make_token
+from antiphon.workers.caller.place_call import CallResult, entry
 
 __all__ = ["Devices", "Speaker", "open_devices", "talk"]
 
@@ -104,17 +102,7 @@ async def talk(
     on_event: Callable[[object], None],
 ) -> CallResult:
     """Talks until Ctrl-C or the room ends; then writes the files."""
-    name = room or f"call-{secrets.token_hex(3)}"
-    if token is None:
-        if not api_key or not api_secret:
-            raise ConfigError("token", "", "a token, or an API key and secret to make one")
-        token = make_token(
-            api_key=api_key,
-            api_secret=api_secret,
-            room=name,
-            identity=f"caller-{secrets.token_hex(3)}",
-            agent=agent_name,
-        )
+    token = token or entry(api_key, api_secret, room=room, agent_name=agent_name)
     loop = asyncio.get_running_loop()
     hang_up = asyncio.Event()
     signals = (signal.SIGINT, signal.SIGTERM)
@@ -128,9 +116,6 @@ async def talk(
             speaker.add(event.track, event.samples)
         else:
             on_event(event)
-
-    result = CallResult(name)
-    caller = Caller(url, token, on_event=told)
 
     def play(out: Any, frames: int, time_info: Any, _: object) -> None:
         samples = speaker.take(frames)
@@ -151,12 +136,13 @@ async def talk(
         samplerate=MIC_RATE_HZ, channels=1, dtype="int16", blocksize=MIC_RATE_HZ // 100, callback=captured
     )
     try:
-        async with caller:
-            result.began_at = time.monotonic()
+        async with Caller(url, token, on_event=told) as caller:
+            result = CallResult(caller.room.name, began_at=time.monotonic())
             with playing, microphone:
-                await _until_agent(caller, agent_timeout_s, hang_up)
-                while not hang_up.is_set() and not caller.disconnected:
-                    await caller.until(lambda: hang_up.is_set() or caller.disconnected, 0.5)
+                await _first(
+                    caller.wait_for_agent(agent_timeout_s), caller.wait_disconnected(), hang_up.wait()
+                )
+                await _first(caller.wait_disconnected(), hang_up.wait())
             result.ended_at = time.monotonic()
             result.lines, result.events = caller.lines, caller.events
             await asyncio.to_thread(save_call, result, caller, out_dir)
@@ -166,15 +152,14 @@ async def talk(
     return result
 
 
-async def _until_agent(caller: Caller, timeout: float, hang_up: asyncio.Event) -> None:
-    """Waits for the agent, or for the person to give up."""
-    arrival = asyncio.create_task(caller.wait_for_agent(timeout))
-    giving_up = asyncio.create_task(hang_up.wait())
+async def _first(*waits: Coroutine[Any, Any, object]) -> None:
+    """Waits for the first of several; raises what it raised."""
+    tasks = [asyncio.create_task(wait) for wait in waits]
     try:
-        await asyncio.wait((arrival, giving_up), return_when=asyncio.FIRST_COMPLETED)
-        if arrival.done():
-            arrival.result()
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
     finally:
-        for task in (arrival, giving_up):
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(arrival, giving_up, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)

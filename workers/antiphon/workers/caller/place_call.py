@@ -20,7 +20,7 @@ from antiphon.workers.caller.files import save_call
 from antiphon.workers.caller.recording import silent_after, voice_spans
 from antiphon.workers.tokens import make_token
 
-__all__ = ["CallResult", "Exchange", "place_call"]
+__all__ = ["CallResult", "Exchange", "entry", "place_call"]
 
 Samples = NDArray[np.int16]
 _QUIET_S = 1.2  # s without the agent's voice, and it listening, after which its reply is over
@@ -57,7 +57,6 @@ class CallResult:
     picture: Path | None = None
     began_at: float = 0.0
     ended_at: float = 0.0
-    late_frames: int = 0
 
     @property
     def answered(self) -> bool:
@@ -111,21 +110,9 @@ async def place_call(
     """
     clips = [(Path(path).stem, read_audio(path, MIC_RATE_HZ)) for path in say]
     cut_in = read_audio(interrupt_with, MIC_RATE_HZ) if interrupt_with is not None else None
-    name = room or f"call-{secrets.token_hex(3)}"
-    if token is None:
-        if not api_key or not api_secret:
-            raise ConfigError("token", "", "a token, or an API key and secret to make one")
-        token = make_token(
-            api_key=api_key,
-            api_secret=api_secret,
-            room=name,
-            identity=identity or f"caller-{secrets.token_hex(3)}",
-            agent=agent_name,
-        )
-    result = CallResult(name)
-    caller = Caller(url, token, on_event=on_event)
-    async with caller:
-        result.began_at = time.monotonic()
+    token = token or entry(api_key, api_secret, room=room, agent_name=agent_name, identity=identity)
+    async with Caller(url, token, on_event=on_event) as caller:
+        result = CallResult(caller.room.name, began_at=time.monotonic())
         try:
             await caller.wait_for_agent(agent_timeout_s)
             await caller.until(lambda: any(s in ("listening", "speaking") for _, s in caller.states), 10.0)
@@ -143,10 +130,33 @@ async def place_call(
         finally:
             result.ended_at = time.monotonic()
             result.lines, result.events = caller.lines, caller.events
-            result.late_frames = caller.late_frames
             if out_dir is not None and len(caller.heard):
                 await asyncio.to_thread(save_call, result, caller, Path(out_dir))
     return result
+
+
+def entry(
+    api_key: str | None,
+    api_secret: str | None,
+    *,
+    room: str | None = None,
+    agent_name: str | None = "",
+    identity: str | None = None,
+) -> str:
+    """A caller's token, made as `place_call` says.
+
+    Raises:
+        ConfigError: There is no key.
+    """
+    if not api_key or not api_secret:
+        raise ConfigError("token", "", "a token, or an API key and secret to make one")
+    return make_token(
+        api_key=api_key,
+        api_secret=api_secret,
+        room=room or f"call-{secrets.token_hex(3)}",
+        identity=identity or f"caller-{secrets.token_hex(3)}",
+        agent=agent_name,
+    )
 
 
 async def _type(caller: Caller, text: str) -> Played:
