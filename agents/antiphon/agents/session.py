@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -22,16 +23,7 @@ from livekit import rtc
 from livekit.agents import Agent, AgentSession, CloseReason, get_job_context, llm
 from livekit.agents.utils import is_given
 from livekit.agents.voice import SpeechHandle, io, room_io
-from livekit.agents.voice.events import (
-    AgentStateChangedEvent,
-    CloseEvent,
-    ConversationItemAddedEvent,
-    ErrorEvent,
-    FunctionToolsExecutedEvent,
-    SpeechCreatedEvent,
-    UserInputTranscribedEvent,
-    UserStateChangedEvent,
-)
+from livekit.agents.voice.events import CloseEvent, SpeechCreatedEvent
 from livekit.agents.voice.run_result import RunResult
 
 from antiphon.agents import timeline as tl
@@ -47,6 +39,7 @@ from antiphon.agents.media.room import RoomAudio
 from antiphon.agents.media.router import Samples
 from antiphon.agents.media.source import NativeSource
 from antiphon.agents.media.thread import MediaThread
+from antiphon.agents.observer import SessionObserver
 from antiphon.agents.options import TurnTaking
 from antiphon.agents.timeline_feed import TimelineFeed
 from antiphon.agents.transcript import PacedTranscript
@@ -125,7 +118,10 @@ class VoiceSession(AgentSession[_T]):
         self._source: NativeSource | None = None
         self._committed_at: float | None = None
         self._cleanup: asyncio.Task[None] | None = None
-        self._observe()
+        self._close_when_left = True
+        SessionObserver(self, self.timeline)
+        self.on("speech_created", self._on_speech_created)
+        self.on("close", self._on_close)
 
     @property
     def output(self) -> io.AgentOutput:
@@ -168,14 +164,13 @@ class VoiceSession(AgentSession[_T]):
             close_on_disconnect=False,  # the grace time is ours
         )
         self._close_when_left = given.close_on_disconnect
-        try:
+        async with AsyncExitStack() as unless_started:
+            unless_started.push_async_callback(self._close_call)
             result: RunResult[Any] | None = await super().start(
                 agent, room=room, room_options=ours, **options
             )
-            return result
-        except BaseException:
-            await self._close_call()
-            raise
+            unless_started.pop_all()
+        return result
 
     async def aclose(self) -> None:
         """Closes the session and waits until its tracks and tasks are gone."""
@@ -334,47 +329,7 @@ class VoiceSession(AgentSession[_T]):
             log.info("the person left and did not come back", grace_s=self._rejoin_grace_s)
             self._close_soon(reason=CloseReason.PARTICIPANT_DISCONNECTED)
 
-    _close_when_left = True
-
-    # The timeline.
-
-    def _observe(self) -> None:
-        self.on("speech_created", self._on_speech_created)
-        self.on("agent_state_changed", self._on_agent_state)
-        self.on("user_state_changed", self._on_user_state)
-        self.on("user_input_transcribed", self._on_transcribed)
-        self.on("conversation_item_added", self._on_item)
-        self.on("function_tools_executed", self._on_tools)
-        self.on("error", self._on_failure)
-        self.on("close", self._on_close)
-
-    def _on_agent_state(self, event: AgentStateChangedEvent) -> None:
-        self.timeline.append(tl.AgentState(time.monotonic(), event.new_state))
-
-    def _on_user_state(self, event: UserStateChangedEvent) -> None:
-        self.timeline.append(tl.UserState(time.monotonic(), event.new_state))
-
-    def _on_transcribed(self, event: UserInputTranscribedEvent) -> None:
-        self.timeline.append(tl.Transcript(time.monotonic(), "user", event.is_final, event.transcript))
-
-    def _on_item(self, event: ConversationItemAddedEvent) -> None:
-        item = event.item
-        if getattr(item, "role", None) != "assistant":
-            return
-        now = time.monotonic()
-        self.timeline.append(tl.Transcript(now, "agent", True, getattr(item, "text_content", None) or ""))
-
-    def _on_tools(self, event: FunctionToolsExecutedEvent) -> None:
-        now = time.monotonic()
-        for call, output in event.zipped():
-            failed = output is not None and output.is_error
-            took = max(output.created_at - call.created_at, 0.0) if output is not None else None
-            self.timeline.append(tl.ToolCall(now, call.name, took, failed))
-
-    def _on_failure(self, event: ErrorEvent) -> None:
-        error = getattr(event.error, "error", event.error)
-        fatal = not getattr(event.error, "recoverable", False)
-        self.timeline.append(tl.Failure(time.monotonic(), type(error).__name__, str(error), fatal))
+    # The end.
 
     def _on_close(self, _: CloseEvent) -> None:
         self._cleanup = asyncio.get_running_loop().create_task(self._close_call(), name="antiphon-close")
@@ -386,12 +341,9 @@ class VoiceSession(AgentSession[_T]):
         self._media.call(call.close)
         if self._audio_in is not None:
             self._audio_in.put(None)
-        if self._room_audio is not None:
-            await self._room_audio.aclose()
-        if self._transcript is not None:
-            await self._transcript.aclose()
-        if self._feed is not None:
-            await self._feed.aclose()
+        for part in (self._room_audio, self._transcript, self._feed):
+            if part is not None:
+                await part.aclose()
         if self._source is not None:
             self._source.close()
         self.timeline.close()

@@ -1,0 +1,86 @@
+"""livekit-agents' events, in its own classes, become notes."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytest
+from livekit import rtc
+from livekit.agents import AgentSession, llm
+from livekit.agents.voice.events import (
+    AgentStateChangedEvent,
+    ConversationItemAddedEvent,
+    ErrorEvent,
+    FunctionToolsExecutedEvent,
+    UserInputTranscribedEvent,
+    UserStateChangedEvent,
+)
+
+from antiphon.agents import timeline as tl
+from antiphon.agents.observer import SessionObserver
+
+
+class Session(rtc.EventEmitter[str]):
+    """The part of a session that is listened to."""
+
+
+@pytest.fixture
+def session() -> Session:
+    return Session()
+
+
+@pytest.fixture
+def timeline(session: Session) -> tl.Timeline:
+    made = tl.Timeline()
+    SessionObserver(cast("AgentSession[Any]", session), made)
+    return made
+
+
+def test_states_are_noted(session: Session, timeline: tl.Timeline) -> None:
+    session.emit("agent_state_changed", AgentStateChangedEvent(old_state="listening", new_state="thinking"))
+    session.emit("user_state_changed", UserStateChangedEvent(old_state="listening", new_state="away"))
+    (agent,), (user,) = timeline.of(tl.AgentState), timeline.of(tl.UserState)
+    assert (agent.state, user.state) == ("thinking", "away")
+
+
+def test_the_persons_words_come_from_the_recogniser_and_the_agents_from_the_conversation(
+    session: Session, timeline: tl.Timeline
+) -> None:
+    session.emit("user_input_transcribed", UserInputTranscribedEvent(transcript="hel", is_final=False))
+    session.emit("user_input_transcribed", UserInputTranscribedEvent(transcript="hello", is_final=True))
+    for role in ("user", "assistant"):
+        item = llm.ChatMessage(role=role, content=[f"said by the {role}"])  # type: ignore[arg-type]
+        session.emit("conversation_item_added", ConversationItemAddedEvent(item=item))
+    noted = [(event.speaker, event.final, event.text) for event in timeline.of(tl.Transcript)]
+    assert noted == [
+        ("user", False, "hel"),
+        ("user", True, "hello"),
+        ("agent", True, "said by the assistant"),
+    ]
+
+
+def test_a_tool_call_is_noted_with_its_time_and_outcome(session: Session, timeline: tl.Timeline) -> None:
+    made = [
+        llm.FunctionCall(call_id=str(n), name=f"tool{n}", arguments="{}", created_at=100.0) for n in range(2)
+    ]
+    outputs = [
+        llm.FunctionCallOutput(call_id="0", name="tool0", output="7", is_error=False, created_at=100.5),
+        llm.FunctionCallOutput(call_id="1", name="tool1", output="no", is_error=True, created_at=99.0),
+    ]
+    session.emit(
+        "function_tools_executed",
+        FunctionToolsExecutedEvent(function_calls=made, function_call_outputs=outputs),
+    )
+    noted = [(event.name, event.duration_s, event.failed) for event in timeline.of(tl.ToolCall)]
+    assert noted == [("tool0", 0.5, False), ("tool1", 0.0, True)]
+
+
+@pytest.mark.parametrize("recoverable", [True, False])
+def test_a_failure_is_noted_by_its_kind(session: Session, timeline: tl.Timeline, recoverable: bool) -> None:
+    error = llm.RealtimeModelError(
+        timestamp=0.0, label="m", error=ConnectionError("the socket dropped"), recoverable=recoverable
+    )
+    session.emit("error", ErrorEvent(error=error, source=None))
+    (failure,) = timeline.of(tl.Failure)
+    assert (failure.what, failure.fatal) == ("ConnectionError", not recoverable)
+    assert "socket dropped" in str(failure)
