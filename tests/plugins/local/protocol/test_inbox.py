@@ -1,10 +1,20 @@
 from __future__ import annotations
 
+import itertools
+from typing import Any
+
 import numpy as np
 import pytest
 
-from antiphon.plugins.local.protocol.inbox import InputBuffer, SpeechStarted, SpeechStopped, TurnDetector
-from antiphon.plugins.local.protocol.outputs import Refusal
+from antiphon.plugins.local.protocol.inbox import (
+    Inbox,
+    InputBuffer,
+    SpeechStarted,
+    SpeechStopped,
+    Turn,
+    TurnDetector,
+)
+from antiphon.plugins.local.protocol.outputs import Listen, Outbox, Refusal, Send
 
 VAD = {"type": "server_vad", "threshold": 0.5, "prefix_padding_ms": 300, "silence_duration_ms": 500}
 
@@ -72,3 +82,92 @@ def test_what_lies_behind_a_position_stays() -> None:
     assert buffer.take().tolist() == [4] * 1200 + [5] * 2400
     buffer.keep_from(10_000)
     assert buffer.duration_ms == 0
+
+
+class Rig:
+    def __init__(self) -> None:
+        counter = itertools.count(1)
+        self.outbox = Outbox(lambda kind: f"{kind}_{next(counter)}")
+        self.inbox = Inbox(self.outbox, lambda kind: f"{kind}_{next(counter)}")
+        self.end_ms = 0
+
+    def hear(self, ms: int, speech: float) -> list[SpeechStarted | Turn]:
+        """Appends audio, and gives its probability window by window; what came of it."""
+        found = []
+        for _ in range(ms // 32):
+            self.inbox.append(audio(32))
+            self.end_ms += 32
+            found.append(self.inbox.speech(speech, self.end_ms))
+        return [one for one in found if one is not None]
+
+    def told(self) -> list[Any]:
+        return [sent.event for sent in self.outbox.drain() if isinstance(sent, Send)]
+
+
+def test_a_turn_has_one_id_from_its_first_word_to_its_audio() -> None:
+    rig = Rig()
+    rig.inbox.detect(VAD)
+    assert rig.hear(3200, 0.0) == []
+    (started,) = rig.hear(960, 0.9)
+    (turn,) = rig.hear(960, 0.0)
+    assert isinstance(started, SpeechStarted)
+    assert isinstance(turn, Turn)
+    first, last = rig.told()
+    assert first["item_id"] == last["item_id"] == turn.item_id
+    assert len(turn.audio) == 24 * (last["audio_end_ms"] - first["audio_start_ms"])
+
+
+def test_what_is_appended_is_looked_through_only_while_turns_are_detected() -> None:
+    rig = Rig()
+    rig.inbox.append(audio(100))
+    assert rig.outbox.drain() == ()
+    rig.inbox.detect(VAD)
+    rig.inbox.append(audio(50))
+    (listen,) = rig.outbox.drain()
+    assert isinstance(listen, Listen)
+    assert (listen.start_ms, len(listen.audio)) == (100, 24 * 50)
+    rig.inbox.detect(None)
+    assert rig.inbox.detection is None
+    assert rig.hear(960, 0.9) == []
+
+
+def test_silence_is_not_kept_and_what_may_be_the_first_word_is() -> None:
+    rig = Rig()
+    rig.inbox.detect(VAD)
+    rig.hear(32_000, 0.0)
+    assert len(rig.inbox.commit().audio) == 24 * 1300  # a second, and the padding
+
+
+@pytest.mark.parametrize("act", ["commit", "clear"])
+def test_a_commit_or_a_clear_amid_speech_ends_it(act: str) -> None:
+    rig = Rig()
+    rig.inbox.detect(VAD)
+    rig.hear(640, 0.9)
+    speaking = rig.told()[0]["item_id"]
+    if act == "commit":
+        assert rig.inbox.commit().item_id == speaking
+    else:
+        rig.inbox.clear()
+        rig.outbox.drain()
+    (again,) = rig.hear(640, 0.9)
+    assert isinstance(again, SpeechStarted)
+    assert rig.told()[0]["item_id"] != speaking
+
+
+def test_the_same_settings_again_do_not_interrupt_speech() -> None:
+    rig = Rig()
+    rig.inbox.detect(VAD)
+    assert len(rig.hear(640, 0.9)) == 1
+    rig.inbox.detect(dict(VAD))
+    assert rig.hear(640, 0.9) == []
+    rig.inbox.detect({**VAD, "threshold": 0.6})
+    assert len(rig.hear(640, 0.9)) == 1
+
+
+def test_when_nobody_speaks_what_is_there_is_a_turn() -> None:
+    rig = Rig()
+    rig.inbox.append(audio(40))
+    turn = rig.inbox.time_out()
+    assert len(turn.audio) == 24 * 40
+    (told,) = rig.told()
+    assert (told["audio_start_ms"], told["audio_end_ms"], told["item_id"]) == (0, 40, turn.item_id)

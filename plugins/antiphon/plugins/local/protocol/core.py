@@ -16,8 +16,8 @@ from antiphon.plugins.local.protocol.audio import decode
 from antiphon.plugins.local.protocol.config import default_session, merge_session
 from antiphon.plugins.local.protocol.conversation import Conversation, Item, checked, public
 from antiphon.plugins.local.protocol.hearing import Hearing
-from antiphon.plugins.local.protocol.inbox import InputBuffer, SpeechStarted, SpeechStopped, TurnDetector
-from antiphon.plugins.local.protocol.outputs import Close, Listen, Outbox, Output, Refusal
+from antiphon.plugins.local.protocol.inbox import Inbox, SpeechStarted, Turn
+from antiphon.plugins.local.protocol.outputs import Close, Outbox, Output, Refusal
 from antiphon.plugins.local.protocol.response import Response
 from antiphon.plugins.local.protocol.responses import Responses
 
@@ -28,7 +28,6 @@ Handler = Callable[["Core", Mapping[str, Any], float], None]
 
 EXPIRED = "Your session hit the maximum duration of {minutes:g} minutes."
 _COMMON = {"type", "event_id"}  # keys of every event
-_KEPT_QUIET_MS = 1000  # of audio without speech, before the padding; chosen
 
 
 class Core:
@@ -72,18 +71,16 @@ class Core:
             new_id,
             await_ears=await_ears,
         )
-        self._inbox = InputBuffer()
-        self._detector: TurnDetector | None = None
-        self._speech_item: str | None = None
+        self._inbox = Inbox(self._outbox, new_id)
         self._idle_at: float | None = None
         self._spoken_until = now
         self._closed = False
-        self._set_detector()
+        self._set_detection()
 
     @property
     def detects_turns(self) -> bool:
         """Whether speech is looked for; else the shell forgets what it has not looked through."""
-        return self._detector is not None
+        return self._inbox.detection is not None
 
     def start(self) -> tuple[Output, ...]:
         """What a new session is greeted with."""
@@ -122,17 +119,19 @@ class Core:
 
     def speech(self, probability: float, end_ms: int, now: float) -> tuple[Output, ...]:
         """The speech probability of a 32 ms window of input that ends at ``end_ms``."""
-        if self._detector is None or self._closed:
+        if self._closed:
             return ()
-        found = self._detector.window(probability, end_ms)
+        found = self._inbox.speech(probability, end_ms)
+        settings = self._inbox.detection or {}
         if isinstance(found, SpeechStarted):
-            self._speech_started(found.start_ms, now)
-        elif isinstance(found, SpeechStopped):
-            self._speech_stopped(found.end_ms, now)
-        elif not self._detector.speaking:
-            # Behind the window, not the buffer's end: an append may hold minutes, speech at its front.
-            padding = self._detector.settings.get("prefix_padding_ms", 300)
-            self._inbox.keep_from(end_ms - padding - _KEPT_QUIET_MS)
+            self._idle_at = None
+            current = self._responses.default
+            if current is not None and settings["interrupt_response"]:
+                self._cancel(current, "turn_detected", now)
+        elif found is not None:
+            self._commit(found)
+            if settings["create_response"]:
+                self._answer(now)
         return self._drain()
 
     def deadline(self) -> float:
@@ -148,7 +147,9 @@ class Core:
         if now >= self._ends_at:
             return self.expire()
         if self._idle_at is not None and now >= self._idle_at:
-            self._idle(now)
+            self._idle_at = None
+            self._commit(self._inbox.time_out())
+            self._answer(now)
         return self._drain()
 
     def expire(self) -> tuple[Output, ...]:
@@ -216,31 +217,19 @@ class Core:
 
     def _on_session_update(self, event: Mapping[str, Any], now: float) -> None:
         self.session = merge_session(self.session, event.get("session"), has_spoken=self._responses.spoke)
-        self._set_detector()
+        self._set_detection()
         self._emit("session.updated", session=self.session)
         if "tools" in event["session"]:
             self._list_tools(self.session["tools"])
 
     def _on_append(self, event: Mapping[str, Any], now: float) -> None:
-        audio = decode(event.get("audio"), self.session["audio"]["input"]["format"])
-        if self._detector is not None:
-            self._outbox.do(Listen(audio, self._inbox.total * 1000 / RATE_HZ))
-        self._inbox.append(audio)
+        self._inbox.append(decode(event.get("audio"), self.session["audio"]["input"]["format"]))
 
     def _on_commit(self, event: Mapping[str, Any], now: float) -> None:
-        audio = self._inbox.take()
-        item_id = self._speech_item or self._new_id("item")
-        self._speech_item = None
-        if self._detector is not None:
-            self._detector.reset()
-        self._commit(item_id, audio, now)
+        self._commit(self._inbox.commit())
 
     def _on_clear(self, event: Mapping[str, Any], now: float) -> None:
         self._inbox.clear()
-        self._speech_item = None
-        if self._detector is not None:
-            self._detector.reset()
-        self._emit("input_audio_buffer.cleared")
 
     def _on_item_create(self, event: Mapping[str, Any], now: float) -> None:
         data = checked(event.get("item"), self._new_id("item"))
@@ -305,42 +294,16 @@ class Core:
 
     # Turns.
 
-    def _set_detector(self) -> None:
+    def _set_detection(self) -> None:
         settings = self.session["audio"]["input"]["turn_detection"]
+        self._inbox.detect(settings)
         if settings is None:
-            self._detector = None
-            self._speech_item = None
             self._idle_at = None
-        elif self._detector is None or self._detector.settings != settings:
-            self._detector = TurnDetector(settings)
 
-    def _speech_started(self, start_ms: int, now: float) -> None:
-        assert self._detector is not None
-        self._idle_at = None
-        self._speech_item = self._new_id("item")
-        self._inbox.keep_from(start_ms)
-        self._emit("input_audio_buffer.speech_started", item_id=self._speech_item, audio_start_ms=start_ms)
-        current = self._responses.default
-        if current is not None and self._detector.settings["interrupt_response"]:
-            self._cancel(current, "turn_detected", now)
-
-    def _speech_stopped(self, end_ms: int, now: float) -> None:
-        assert self._detector is not None
-        item_id = self._speech_item or self._new_id("item")
-        self._speech_item = None
-        self._emit("input_audio_buffer.speech_stopped", item_id=item_id, audio_end_ms=end_ms)
-        try:
-            audio = self._inbox.take(end_ms)
-        except Refusal:
-            return
-        self._commit(item_id, audio, now)
-        if self._detector.settings["create_response"] and self._responses.default is None:
-            self._respond(None, now)
-
-    def _commit(self, item_id: str, audio: Samples, now: float) -> None:
+    def _commit(self, turn: Turn) -> None:
         item = Item(
             {
-                "id": item_id,
+                "id": turn.item_id,
                 "object": "realtime.item",
                 "type": "message",
                 "role": "user",
@@ -348,24 +311,14 @@ class Core:
                 "content": [{"type": "input_audio", "transcript": None}],
             },
         )
-        work = self._hearing.job(item, audio, self.session["audio"]["input"])
+        work = self._hearing.job(item, turn.audio, self.session["audio"]["input"])
         previous = self.conversation.add(item)
-        self._emit("input_audio_buffer.committed", item_id=item_id, previous_item_id=previous)
+        self._emit("input_audio_buffer.committed", item_id=item.id, previous_item_id=previous)
         self._emit_item(previous, item)
         self._outbox.do(work)
 
-    def _idle(self, now: float) -> None:
-        self._idle_at = None
-        end = self._inbox.end_ms
-        audio = self._inbox.take_any()
-        item_id = self._new_id("item")
-        self._emit(
-            "input_audio_buffer.timeout_triggered",
-            item_id=item_id,
-            audio_start_ms=max(end - len(audio) * 1000 // RATE_HZ, 0),
-            audio_end_ms=end,
-        )
-        self._commit(item_id, audio, now)
+    def _answer(self, now: float) -> None:
+        """Replies to a turn, unless a reply is under way."""
         if self._responses.default is None:
             self._respond(None, now)
 
@@ -387,7 +340,7 @@ class Core:
         """Does what belongs to a reply. With the conversation's, the idle time begins, once it is played."""
         default = self._responses.default
         do(*args, **kw)
-        idle = self._detector.settings.get("idle_timeout_ms") if self._detector else None
+        idle = (self._inbox.detection or {}).get("idle_timeout_ms")
         if idle and default is not None and self._responses.default is None:
             self._idle_at = max(self._spoken_until, now) + idle / 1000
 
