@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from openai.types.realtime import RealtimeClientEvent
 
 from antiphon.plugins.local.engines import Heard
+from antiphon.plugins.local.protocol import conversation
 
 _spec = importlib.util.spec_from_file_location("local_rig", Path(__file__).parents[1] / "rig.py")
 assert _spec is not None
@@ -564,6 +565,33 @@ def test_an_events_keys_are_those_of_openais_types_and_no_others() -> None:
             unknown = [e["error"] for e in rig.of("error") if e["error"]["code"] == "unknown_parameter"]
             assert [error["param"] for error in unknown] == params, kind
             assert all(error["event_id"] == "e" for error in unknown)
+
+
+def test_a_full_conversation_takes_no_more_of_a_client_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conversation, "MAX_ITEMS", 2)
+    rig = Rig()
+    for name in ("a", "b"):
+        rig.send(type="conversation.item.create", item=user_text(name))
+    assert "error" not in rig.types()
+    rig.send(type="conversation.item.create", item=user_text("c"))
+    assert rig.error()["code"] == "conversation_full"
+    rig.send(type="input_audio_buffer.append", audio=silence(200))
+    rig.send(type="input_audio_buffer.commit")
+    assert rig.error()["code"] == "conversation_full"
+    rig.speak(600)  # a turn by voice, and its answer
+    assert rig.of("response.done")[0]["response"]["status"] == "completed"
+    assert len(rig.core.conversation) == 4
+
+
+def test_without_an_idle_time_none_runs_out() -> None:
+    rig = Rig()
+    vad = {"type": "server_vad", "idle_timeout_ms": 5000}
+    for wanted, due in ((vad, True), ({**vad, "idle_timeout_ms": None}, False)):
+        detection = {"audio": {"input": {"turn_detection": wanted}}}
+        rig.send(type="session.update", session={"type": "realtime", **detection})
+        if due:
+            rig.speak(600)
+        assert (rig.core.deadline() < 3600) is due
 
 
 def test_an_mcp_servers_tools_are_not_to_be_had_and_others_are() -> None:

@@ -95,8 +95,6 @@ class Conversation:
                 f"Error adding item: the item with id '{item.id}' already exists in conversation.",
                 "item.id",
             )
-        if len(self._items) >= MAX_ITEMS:
-            raise Refusal("conversation_full", f"The conversation holds {MAX_ITEMS} items; delete some.")
         if item.data.get("type") == "function_call_output":
             self._find_call(item.data["call_id"])
         index = len(self._items)
@@ -107,6 +105,15 @@ class Conversation:
             index = self._items.index(before) + 1
         self._items.insert(index, item)
         return self._items[index - 1].id if index else None
+
+    def make_room(self) -> None:
+        """To be asked before what a client wants to add. What the model adds, it adds: nobody would be told.
+
+        Raises:
+            Refusal: It holds as many items as it may.
+        """
+        if len(self._items) >= MAX_ITEMS:
+            raise Refusal("conversation_full", f"The conversation holds {MAX_ITEMS} items; delete some.")
 
     def _find_call(self, call_id: str) -> None:
         # OpenAI's server says it so: livekit/agents issue 3344.

@@ -226,14 +226,15 @@ class Core:
         self._inbox.append(decode(event.get("audio"), self.session["audio"]["input"]["format"]))
 
     def _on_commit(self, event: Mapping[str, Any], now: float) -> None:
+        self.conversation.make_room()
         self._commit(self._inbox.commit())
 
     def _on_clear(self, event: Mapping[str, Any], now: float) -> None:
         self._inbox.clear()
 
     def _on_item_create(self, event: Mapping[str, Any], now: float) -> None:
-        data = checked(event.get("item"), self._new_id("item"))
-        item = Item(data)
+        self.conversation.make_room()
+        item = Item(checked(event.get("item"), self._new_id("item")))
         pending = self._hearing.work(item, self.session["audio"]["input"])
         previous = self.conversation.add(item, event.get("previous_item_id"))
         self._emit_item(previous, item)
@@ -297,7 +298,7 @@ class Core:
     def _set_detection(self) -> None:
         settings = self.session["audio"]["input"]["turn_detection"]
         self._inbox.detect(settings)
-        if settings is None:
+        if not (settings or {}).get("idle_timeout_ms"):
             self._idle_at = None
 
     def _commit(self, turn: Turn) -> None:
