@@ -91,3 +91,21 @@ def test_a_listener_hears_each_event_until_it_unsubscribes() -> None:
     stop()
     line.append(tl.Hold(2.0, 2))
     assert heard == [tl.Hold(1.0, 1)]
+
+
+def test_events_are_counted_for_who_reads_them_bit_by_bit() -> None:
+    line = tl.Timeline(limit=20)
+    read: list[float] = []
+    number = 0
+    for at in range(100):
+        line.append(tl.Hold(float(at), 0))
+        if at % 7 == 0:
+            events, number = line.after(number)
+            read += [event.at for event in events if isinstance(event, tl.Hold)]
+    events, number = line.after(number)
+    read += [event.at for event in events if isinstance(event, tl.Hold)]
+    assert read == [float(at) for at in range(100)]
+    assert number == 101  # the clock is the first
+    assert line.after(number) == ([], number)
+    everything, _ = line.after(0)
+    assert everything == list(line)

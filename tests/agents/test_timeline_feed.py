@@ -7,7 +7,10 @@ import json
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from antiphon.agents import timeline as tl
+from antiphon.agents import timeline_feed
 from antiphon.agents.timeline_feed import ATTRIBUTE, TOPIC, TimelineFeed
 
 
@@ -17,6 +20,7 @@ class Room:
     def __init__(self) -> None:
         self.sent: list[tuple[str, dict[str, Any]]] = []
         self.changed = asyncio.Event()
+        self.broken = False
         self.local_participant = self
         self.remote_participants: dict[str, Any] = {}
 
@@ -27,6 +31,8 @@ class Room:
         return True
 
     async def send_text(self, text: str, **options: Any) -> None:
+        if self.broken:
+            raise RuntimeError("the room is gone")
         self.sent.append((text, options))
         self.changed.set()
 
@@ -52,6 +58,46 @@ async def test_only_who_asks_is_sent_anything_and_nothing_personal() -> None:
     assert [record["type"] for record in records] == ["clock", "transcript", "hold"]
     assert "secret" not in text
     line.append(tl.Resume(3.0, 5))
-    await asyncio.sleep(0)
     await feed.aclose()
     assert json.loads(room.sent[-1][0].splitlines()[-1])["type"] == "resume"
+
+
+def types(room: Room, identity: str) -> list[str]:
+    return [
+        json.loads(row)["type"]
+        for text, options in room.sent
+        if options["destination_identities"] == [identity]
+        for row in text.splitlines()
+    ]
+
+
+async def test_everyone_gets_the_whole_of_it_once_whenever_they_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timeline_feed, "_MAX_LINES", 3)
+    room, line = Room(), tl.Timeline()
+    feed = TimelineFeed(line, room)  # type: ignore[arg-type]
+    room.remote_participants = {"early": 1, "late": 1}
+    feed.offer(participant("early", True))
+    await asyncio.wait_for(room.changed.wait(), 2)
+    for at in range(10):
+        line.append(tl.Hold(float(at), 5))
+    del room.remote_participants["early"]  # gone for a while
+    feed.offer(participant("late", True))
+    room.changed.clear()
+    await asyncio.wait_for(room.changed.wait(), 2)
+    room.remote_participants["early"] = 1
+    await feed.aclose()
+    assert types(room, "early") == types(room, "late") == ["clock"] + ["hold"] * 10
+    assert max(text.count("\n") for text, _ in room.sent) == 2
+
+
+async def test_what_could_not_be_sent_is_sent_later() -> None:
+    room, line = Room(), tl.Timeline()
+    feed = TimelineFeed(line, room)  # type: ignore[arg-type]
+    room.remote_participants = {"r": 1}
+    room.broken = True
+    feed.offer(participant("r", True))
+    await feed._send()
+    line.append(tl.Hold(1.0, 5))
+    room.broken = False
+    await feed.aclose()
+    assert types(room, "r") == ["clock", "hold"]

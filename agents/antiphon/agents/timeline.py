@@ -295,6 +295,7 @@ class Timeline:
         self._now = now
         self._limit = limit
         self._events: list[Event] = []
+        self._gone = 0  # events no longer in memory
         self._lock = threading.Lock()
         self._listeners: list[Callable[[Event], None]] = []
         self._file: IO[str] | None = None
@@ -307,7 +308,9 @@ class Timeline:
         with self._lock:
             self._events.append(event)
             if len(self._events) > self._limit:
-                del self._events[1 : 1 + self._limit // 10]  # the clock stays first
+                gone = self._limit // 10
+                del self._events[1 : 1 + gone]  # the clock stays first
+                self._gone += gone
             if self._file is not None:
                 self._write(event)
             listeners = list(self._listeners)
@@ -324,6 +327,12 @@ class Timeline:
     def of(self, kind: type[_E]) -> list[_E]:
         """The events of one class, oldest first."""
         return [event for event in self if isinstance(event, kind)]
+
+    def after(self, number: int) -> tuple[list[Event], int]:
+        """The events in memory after the first ``number`` of the call, and how many there were in all."""
+        with self._lock:
+            first = max(number - self._gone, 1) if number else 0
+            return self._events[first:], self._gone + len(self._events)
 
     def subscribe(self, listener: Callable[[Event], None]) -> Callable[[], None]:
         """Calls ``listener`` with each event to come, on the thread that appends it.

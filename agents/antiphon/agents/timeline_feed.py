@@ -8,6 +8,7 @@ the room's other participants do not see it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from typing import Final
 
@@ -32,59 +33,53 @@ class TimelineFeed:
     def __init__(self, timeline: tl.Timeline, room: rtc.Room) -> None:
         self._timeline = timeline
         self._room = room
-        self._loop = asyncio.get_running_loop()
-        self._lines: list[str] = []
-        self._readers: set[str] = set()
+        self._sent: dict[str, int] = {}  # by reader: events of the call that were sent
+        self._ending = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._unsubscribe = timeline.subscribe(self._on_event)
         room.on("participant_attributes_changed", self._on_attributes)
 
     def offer(self, participant: rtc.RemoteParticipant) -> None:
         """Starts sending to this participant if they ask for it; from the call's beginning."""
-        if participant.attributes.get(ATTRIBUTE) != "1" or participant.identity in self._readers:
+        if participant.attributes.get(ATTRIBUTE) != "1":
             return
-        self._readers.add(participant.identity)
-        if len(self._readers) == 1:
-            self._lines = [json.dumps(tl.to_record(event)) for event in self._timeline]
+        self._sent.setdefault(participant.identity, 0)
         if self._task is None:
-            self._task = self._loop.create_task(self._run(), name="antiphon-timeline")
+            self._task = asyncio.get_running_loop().create_task(self._run(), name="antiphon-timeline")
 
     async def aclose(self) -> None:
         """Sends what is left, if the room is still there, and stops."""
-        self._unsubscribe()
         self._room.off("participant_attributes_changed", self._on_attributes)
+        self._ending.set()
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-            await self._send()
+            await self._task
 
     def _on_attributes(self, _: dict[str, str], participant: rtc.Participant) -> None:
         if isinstance(participant, rtc.RemoteParticipant):
             self.offer(participant)
 
-    def _on_event(self, event: tl.Event) -> None:  # any thread
-        if self._readers:
-            line = json.dumps(tl.to_record(event))
-            try:
-                self._loop.call_soon_threadsafe(self._lines.append, line)
-            except RuntimeError:
-                self._unsubscribe()
-
     async def _run(self) -> None:
-        while True:
+        while not self._ending.is_set():
             await self._send()
-            await asyncio.sleep(_BATCH_S)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._ending.wait(), _BATCH_S)
+        await self._send()
 
     async def _send(self) -> None:
-        while self._lines and self._room.isconnected():
-            here = [who for who in self._readers if who in self._room.remote_participants]
-            if not here:
-                return
-            batch, self._lines = self._lines[:_MAX_LINES], self._lines[_MAX_LINES:]
-            try:
-                await self._room.local_participant.send_text(
-                    "\n".join(batch), topic=TOPIC, destination_identities=here
-                )
-            except (rtc.ConnectError, RuntimeError, OSError) as error:
-                log.debug("a batch of the timeline was not sent", error=str(error))
-                return
+        for identity in [who for who in self._sent if who in self._room.remote_participants]:
+            events, count = self._timeline.after(self._sent[identity])
+            for start in range(0, len(events), _MAX_LINES):
+                batch = events[start : start + _MAX_LINES]
+                if not self._room.isconnected() or not await self._told(identity, batch):
+                    count -= len(events) - start  # again with the next
+                    break
+            self._sent[identity] = count
+
+    async def _told(self, identity: str, batch: list[tl.Event]) -> bool:
+        """Whether the events could be sent."""
+        text = "\n".join(json.dumps(tl.to_record(event)) for event in batch)
+        try:
+            await self._room.local_participant.send_text(text, topic=TOPIC, destination_identities=[identity])
+        except (rtc.ConnectError, RuntimeError, OSError) as error:
+            log.debug("a batch of the timeline was not sent", error=str(error))
+            return False
+        return True
