@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextvars
 import io
 import json
 import logging
@@ -8,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from antiphon.agents.logs import bind_call, configure, get_logger, unbind_call
+from antiphon.agents.logs import bind_call, configure, get_logger
 
 
 @pytest.fixture(autouse=True)
@@ -32,9 +33,12 @@ def records(stream: io.StringIO) -> list[dict[str, object]]:
 def test_a_record_carries_call_room_and_job_of_its_task() -> None:
     stream = io.StringIO()
     configure(stream=stream)
-    bind_call(call="c1", room="r1", job="j1")
-    get_logger("antiphon.test").info("a turn was committed", audio_s=1.5)
-    unbind_call()
+
+    def task() -> None:
+        bind_call(call="c1", room="r1", job="j1")
+        get_logger("antiphon.test").info("a turn was committed", audio_s=1.5)
+
+    contextvars.copy_context().run(task)
     get_logger("antiphon.test").info("idle")
     first, second = records(stream)
     assert (first["call"], first["room"], first["job"]) == ("c1", "r1", "j1")

@@ -18,7 +18,7 @@ from typing import IO, Any, Literal
 
 import structlog
 
-__all__ = ["bind_call", "configure", "configure_child", "get_logger", "unbind_call"]
+__all__ = ["bind_call", "configure", "configure_child", "get_logger"]
 
 PERSONAL_PREFIX = "personal_"
 
@@ -80,11 +80,6 @@ def bind_call(*, call: str, room: str, job: str) -> None:
     structlog.contextvars.bind_contextvars(call=call, room=room, job=job)
 
 
-def unbind_call() -> None:
-    """Takes `bind_call` back."""
-    structlog.contextvars.unbind_contextvars("call", "room", "job")
-
-
 def _extra(_: object, __: str, fields: Fields) -> Fields:
     """Moves a foreign record's ``extra`` into fields."""
     record = fields.get("_record")
@@ -124,7 +119,7 @@ def _mask(_: object, __: str, fields: Fields) -> Fields:
     return fields
 
 
-def _processors(personal: bool) -> list[Any]:
+def _processors() -> list[Any]:
     return [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
@@ -154,7 +149,7 @@ def configure(
         if format == "json"
         else structlog.dev.ConsoleRenderer(colors=(stream or sys.stderr).isatty(), pad_event_to=0)
     )
-    shared = _processors(personal)
+    shared = _processors()
     finish = [
         _extra,
         _Personal(personal),

@@ -147,7 +147,7 @@ class VoiceSession(AgentSession[_T]):
             agent: The agent to begin with.
             room: The room; without one the session is as livekit's own (console, tests).
             room_options: As livekit's. Its audio options for the published track, its name and the
-                pre-connect audio are kept; rates and frame sizes are ours.
+                pre-connect audio and noise cancellation are kept; rates and frame sizes are ours.
             options: Further arguments of `AgentSession.start`.
         """
         if room is None:
@@ -207,6 +207,7 @@ class VoiceSession(AgentSession[_T]):
             source=self._source.native,
             publish=speaks.track_publish_options,
             track_name=speaks.track_name or "agent",
+            noise_cancellation=hears.noise_cancellation if hears else None,
             pre_connect_s=hears.pre_connect_audio_timeout if hears and hears.pre_connect_audio else 0.0,
             rejoin_grace_s=self._rejoin_grace_s,
             on_left=self._left,

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from typing import Any, cast
+
 import numpy as np
 from livekit import rtc
+from livekit.agents.voice.room_io.types import NoiseCancellationParams
+from structlog.testing import capture_logs
 
 from antiphon.agents.media.call import RATE_HZ
-from antiphon.agents.media.room import _joined
+from antiphon.agents.media.room import _joined, _native
 
 
 def frames(samples: np.ndarray, rate: int, channels: int, step: int) -> list[rtc.AudioFrame]:
@@ -31,3 +35,30 @@ def test_audio_at_our_rate_is_unchanged_and_none_is_none() -> None:
     sound = np.arange(960, dtype=np.int16)
     assert np.array_equal(_joined(frames(sound, RATE_HZ, 1, 480)), sound)
     assert len(_joined([])) == 0
+
+
+class Processor(rtc.FrameProcessor[rtc.AudioFrame]):
+    enabled = True
+
+    def _process(self, frame: rtc.AudioFrame) -> rtc.AudioFrame:
+        raise AssertionError("it ran on the thread that all calls share")
+
+    def _close(self) -> None: ...
+
+
+def test_native_noise_cancellation_is_kept_and_a_frame_processor_is_told_to_be_ignored() -> None:
+    person, track = cast(Any, object()), cast(Any, object())
+    options = rtc.NoiseCancellationOptions(module_id="nc", options={"level": 3})
+    asked: list[NoiseCancellationParams] = []
+
+    def select(params: NoiseCancellationParams) -> rtc.NoiseCancellationOptions:
+        asked.append(params)
+        return options
+
+    assert _native(None, person, track) is None
+    assert _native(options, person, track) is options
+    assert _native(select, person, track) is options
+    assert (asked[0].participant, asked[0].track) == (person, track)
+    with capture_logs() as logs:
+        assert _native(Processor(), person, track) is None
+    assert [entry["kind"] for entry in logs] == ["Processor"]

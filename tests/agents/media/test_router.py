@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from livekit import rtc
+from livekit.rtc._ffi_client import FfiClient
 
-from antiphon.agents.media.router import NativeStream, Samples, open_stream
+from antiphon.agents.media.router import NativeStream, Samples, _request, mixed_down, open_stream
 from antiphon.agents.media.thread import MediaThread
 from antiphon.workers.caller import Caller
 from antiphon.workers.tokens import make_token
@@ -65,3 +67,36 @@ async def test_a_tracks_frames_reach_their_sink_on_its_loop_until_closed(sfu: An
     finally:
         await room.disconnect()
         media.stop()
+
+
+@pytest.mark.parametrize(
+    "filter_", [None, rtc.NoiseCancellationOptions(module_id="nc", options={"level": 3})]
+)
+def test_a_stream_is_asked_for_as_livekits_own(
+    monkeypatch: pytest.MonkeyPatch, filter_: rtc.NoiseCancellationOptions | None
+) -> None:
+    theirs: Any = SimpleNamespace(
+        _track=SimpleNamespace(_ffi_handle=SimpleNamespace(handle=7)),
+        _sample_rate=24_000,
+        _num_channels=1,
+        _frame_size_ms=20,
+        _audio_filter_module=filter_.module_id if filter_ else None,
+        _audio_filter_options=filter_.options if filter_ else None,
+    )
+    asked: list[Any] = []
+
+    def request(made: Any) -> Any:
+        asked.append(made)
+        return SimpleNamespace(new_audio_stream=SimpleNamespace(stream=None))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FfiClient.instance, "request", request)
+        rtc.AudioStream._create_owned_stream(theirs)
+    assert asked == [_request(7, 24_000, 20, filter_)]
+
+
+def test_stereo_becomes_mono_by_the_mean_and_mono_is_left_alone() -> None:
+    samples = np.array([100, 200, -32768, -32768, 32767, 32767], dtype=np.int16)
+    assert mixed_down(samples, 2).tolist() == [150, -32768, 32767]
+    assert mixed_down(samples, 2).dtype == np.int16
+    assert mixed_down(samples, 1) is samples

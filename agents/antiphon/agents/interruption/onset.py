@@ -66,11 +66,6 @@ class OnsetDetector:
         self.last_voice_at = 0.0
         """Arrival of the last voiced sample, s."""
 
-    @property
-    def rising_since(self) -> float | None:
-        """When the voice began that is not yet called speech, or None."""
-        return self.began_at if self.voiced and not self.speaking else None
-
     def frame(self, now: float, speech: float) -> SpeechLikely | SpeechEnded | None:
         """Takes one window.
 

@@ -43,11 +43,6 @@ class Gate:
         self._turn = 0
 
     @property
-    def is_open(self) -> bool:
-        """Whether live audio goes to the model."""
-        return self._open
-
-    @property
     def turn_samples(self) -> int:
         """Samples sent or kept for the turn that is not committed yet."""
         return self._turn

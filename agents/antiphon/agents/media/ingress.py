@@ -72,14 +72,21 @@ class Ingress:
         self._closed = False
         self._last_audio = 0.0
 
-    def attach(self, track: rtc.Track, *, wait_for_earlier: bool = False) -> None:
+    def attach(
+        self,
+        track: rtc.Track,
+        *,
+        wait_for_earlier: bool = False,
+        noise_cancellation: rtc.NoiseCancellationOptions | None = None,
+    ) -> None:
         """Listens to a track in place of the one before. Any thread.
 
         Args:
             track: A subscribed remote audio track.
             wait_for_earlier: Keep what comes until `earlier` brought what was said before it.
+            noise_cancellation: Of a plugin that runs natively.
         """
-        self._media.call(self._attach, track, wait_for_earlier)
+        self._media.call(self._attach, track, wait_for_earlier, noise_cancellation)
 
     def detach(self) -> None:
         """Listens to nobody. Any thread."""
@@ -115,7 +122,12 @@ class Ingress:
             self._stream.close()
             self._stream = None
 
-    def _attach(self, track: rtc.Track, wait_for_earlier: bool) -> None:
+    def _attach(
+        self,
+        track: rtc.Track,
+        wait_for_earlier: bool,
+        noise_cancellation: rtc.NoiseCancellationOptions | None,
+    ) -> None:
         if self._closed:
             return
         self._detach()
@@ -127,6 +139,7 @@ class Ingress:
             loop=self._media.loop,
             sink=self.audio,
             ended=self._lost,
+            noise_cancellation=noise_cancellation,
         )
 
     def _detach(self) -> None:

@@ -24,7 +24,7 @@ from livekit.agents.voice import SpeechHandle, io
 
 from antiphon.agents.logs import get_logger
 from antiphon.agents.media.call import RATE_HZ, MediaCall
-from antiphon.agents.media.router import Samples
+from antiphon.agents.media.router import Samples, mixed_down
 from antiphon.agents.media.thread import MediaThread
 
 __all__ = ["AudioInput", "AudioOutput"]
@@ -148,9 +148,7 @@ class AudioOutput(io.AudioOutput):
             self._begin()
         segment = self._segment
         assert segment is not None
-        samples = np.frombuffer(bytes(frame.data), dtype=np.int16)
-        if frame.num_channels > 1:
-            samples = samples.reshape(-1, frame.num_channels).mean(axis=1).astype(np.int16)
+        samples = mixed_down(np.frombuffer(bytes(frame.data), dtype=np.int16), frame.num_channels)
         segment.received += len(samples)
         interruptible = segment.speech is None or segment.speech.allow_interruptions
         if segment.heard is None:

@@ -15,17 +15,22 @@ from collections.abc import Callable, Coroutine
 import numpy as np
 from livekit import rtc
 from livekit.agents.voice.room_io._pre_connect_audio import PreConnectAudioHandler
+from livekit.agents.voice.room_io.types import NoiseCancellationParams, NoiseCancellationSelector
 from livekit.rtc._proto.track_pb2 import AudioTrackFeature
 from livekit.rtc.participant import UnpublishTrackError
 from livekit.rtc.room import EventTypes
 
 from antiphon.agents.logs import get_logger
 from antiphon.agents.media.call import RATE_HZ, MediaCall
-from antiphon.agents.media.router import Samples
+from antiphon.agents.media.router import Samples, mixed_down
 
 __all__ = ["RoomAudio"]
 
 log = get_logger(__name__)
+
+NoiseCancellation = (
+    rtc.NoiseCancellationOptions | rtc.FrameProcessor[rtc.AudioFrame] | NoiseCancellationSelector | None
+)
 
 _DISCONNECTED_FOR_GOOD = frozenset({rtc.DisconnectReason.ROOM_DELETED, rtc.DisconnectReason.USER_REJECTED})
 
@@ -39,6 +44,8 @@ class RoomAudio:
         source: The agent's native source, to be published.
         publish: Options of the published track.
         track_name: Its name.
+        noise_cancellation: As livekit's; a frame processor is not applied, since it would run on the thread
+            that all calls share.
         pre_connect_s: How long to wait for audio recorded before the agent came, s; 0 for never.
         rejoin_grace_s: How long a person who left may take to come back, s.
         on_left: Told when they did not.
@@ -52,6 +59,7 @@ class RoomAudio:
         source: rtc.AudioSource,
         publish: rtc.TrackPublishOptions,
         track_name: str,
+        noise_cancellation: NoiseCancellation,
         pre_connect_s: float,
         rejoin_grace_s: float,
         on_left: Callable[[], None],
@@ -61,6 +69,7 @@ class RoomAudio:
         self._source = source
         self._publish_options = publish
         self._track_name = track_name
+        self._noise_cancellation = noise_cancellation
         self._rejoin_grace_s = rejoin_grace_s
         self._on_left = on_left
         self._loop = asyncio.get_running_loop()
@@ -149,7 +158,11 @@ class RoomAudio:
         recorded = self._earlier is not None and (
             AudioTrackFeature.TF_PRECONNECT_BUFFER in publication.audio_features
         )
-        self._call.ingress.attach(track, wait_for_earlier=recorded)
+        self._call.ingress.attach(
+            track,
+            wait_for_earlier=recorded,
+            noise_cancellation=_native(self._noise_cancellation, participant, track),
+        )
         if recorded:
             self._spawn(self._hand_over_earlier(track.sid))
 
@@ -213,14 +226,24 @@ class RoomAudio:
             log.error("the call's audio could not be set up", exc_info=task.exception())
 
 
+def _native(
+    wanted: NoiseCancellation, participant: rtc.RemoteParticipant, track: rtc.Track
+) -> rtc.NoiseCancellationOptions | None:
+    """The noise cancellation of a person's track, if it can be applied natively."""
+    if wanted is not None and not isinstance(wanted, rtc.NoiseCancellationOptions | rtc.FrameProcessor):
+        wanted = wanted(NoiseCancellationParams(participant, track))
+    if isinstance(wanted, rtc.FrameProcessor):
+        log.warning("noise cancellation by a frame processor is not applied", kind=type(wanted).__name__)
+        return None
+    return wanted
+
+
 def _joined(frames: list[rtc.AudioFrame]) -> Samples:
     """Frames of one format as mono int16 at `RATE_HZ`."""
     parts: list[Samples] = []
     resampler: rtc.AudioResampler | None = None
     for frame in frames:
-        samples = np.frombuffer(bytes(frame.data), dtype=np.int16)
-        if frame.num_channels > 1:
-            samples = samples.reshape(-1, frame.num_channels).mean(axis=1).astype(np.int16)
+        samples = mixed_down(np.frombuffer(bytes(frame.data), dtype=np.int16), frame.num_channels)
         if frame.sample_rate == RATE_HZ:
             parts.append(samples)
             continue

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import json
 import os
 import threading
 from collections import deque
@@ -25,7 +26,7 @@ from livekit.rtc._ffi_client import FfiClient, FfiHandle
 from livekit.rtc._proto import audio_frame_pb2, ffi_pb2
 from numpy.typing import NDArray
 
-__all__ = ["NativeStream", "Samples", "open_stream"]
+__all__ = ["NativeStream", "Samples", "mixed_down", "open_stream"]
 
 Samples = NDArray[np.int16]
 """Mono, shape (n,), int16."""
@@ -86,15 +87,37 @@ def _shared() -> _Router:
 
 
 def _take(owned: Any) -> Samples:
-    """Copies a native buffer and releases it. Stereo becomes mono by the mean."""
+    """Copies a native buffer, mono, and releases it."""
     info = owned.info
     raw = ctypes.string_at(info.data_ptr, info.num_channels * info.samples_per_channel * 2)
     FfiHandle(owned.handle.id).dispose()
-    samples = np.frombuffer(raw, dtype=np.int16)
-    if info.num_channels == 1:
+    return mixed_down(np.frombuffer(raw, dtype=np.int16), info.num_channels)
+
+
+def mixed_down(samples: Samples, channels: int) -> Samples:
+    """Interleaved int16, shape (n * channels,), as mono, shape (n,): the mean of the channels."""
+    if channels == 1:
         return samples
-    mono: Samples = samples.reshape(-1, info.num_channels).mean(axis=1).astype(np.int16)
+    mono: Samples = samples.reshape(-1, channels).mean(axis=1).astype(np.int16)
     return mono
+
+
+def _request(
+    track: int, rate_hz: int, frame_ms: int, noise_cancellation: rtc.NoiseCancellationOptions | None
+) -> ffi_pb2.FfiRequest:
+    """As `rtc.AudioStream` asks for a track's stream."""
+    request = ffi_pb2.FfiRequest()
+    stream = request.new_audio_stream
+    stream.track_handle = track
+    stream.sample_rate = rate_hz
+    stream.num_channels = 1
+    stream.queue_size_frames = 0
+    stream.frame_size_ms = frame_ms
+    stream.type = audio_frame_pb2.AudioStreamType.AUDIO_STREAM_NATIVE
+    if noise_cancellation is not None:
+        stream.audio_filter_module_id = noise_cancellation.module_id
+        stream.audio_filter_options = json.dumps(noise_cancellation.options)
+    return request
 
 
 class NativeStream:
@@ -119,6 +142,7 @@ def open_stream(
     loop: asyncio.AbstractEventLoop,
     sink: Sink,
     ended: Callable[[], None],
+    noise_cancellation: rtc.NoiseCancellationOptions | None = None,
 ) -> NativeStream:
     """Opens a stream on a remote audio track.
 
@@ -129,16 +153,10 @@ def open_stream(
         loop: Where the sink runs.
         sink: Gets mono int16, shape (rate_hz * frame_ms / 1000,).
         ended: Called once when the track has ended by itself.
+        noise_cancellation: Of a plugin that runs natively, e.g. LiveKit Cloud's.
     """
     router = _shared()
-    request = ffi_pb2.FfiRequest()
-    stream = request.new_audio_stream
-    stream.track_handle = track._ffi_handle.handle
-    stream.sample_rate = rate_hz
-    stream.num_channels = 1
-    stream.queue_size_frames = 0
-    stream.frame_size_ms = frame_ms
-    stream.type = audio_frame_pb2.AudioStreamType.AUDIO_STREAM_NATIVE
+    request = _request(track._ffi_handle.handle, rate_hz, frame_ms, noise_cancellation)
     with _lock:
         response = FfiClient.instance.request(request)
         handle = FfiHandle(response.new_audio_stream.stream.handle.id)
