@@ -16,7 +16,7 @@ Clip = Callable[..., NDArray[np.int16]]
 async def ears() -> AsyncIterator[WhisperEars]:
     made = WhisperEars()
     yield made
-    made.close()
+    await made.aclose()
 
 
 @pytest.mark.weights

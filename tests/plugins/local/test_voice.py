@@ -35,7 +35,7 @@ async def test_what_it_says_can_be_understood(voice: PiperVoice) -> None:
     assert 0.8 < len(sound) / RATE_HZ < 4
     ears = WhisperEars()
     heard = await ears.hear(sound)
-    ears.close()
+    await ears.aclose()
     assert "time" in heard.text
     assert "morning" in heard.text
 

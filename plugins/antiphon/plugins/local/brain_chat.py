@@ -1,25 +1,26 @@
 """A brain behind an OpenAI-compatible chat endpoint: Ollama, vLLM, llama.cpp, or a hosted one.
 
-Streams ``POST {url}/chat/completions``. Conversation items become chat messages; tool calls arrive in
-pieces and are passed on whole. Closing the iteration ends the request.
+The request and its stream are the openai package's. Conversation items become chat messages; tool calls
+arrive in pieces and are passed on whole. Closing the iteration ends the request; the connection is kept
+for the next.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncGenerator, Mapping
-from typing import Any
+from typing import Any, cast
 
-import aiohttp
+from openai import APIError, APIStatusError, AsyncOpenAI, AsyncStream, Timeout
+from openai.types.chat import ChatCompletionChunk
 
 from antiphon.agents.errors import ModelRefused, ModelUnavailable
-from antiphon.plugins.local.engines import BrainRequest, TextDelta, Thought, ToolRequest
+from antiphon.plugins.local.engines import BrainRequest, CutReason, CutShort, TextDelta, Thought, ToolRequest
 
 __all__ = ["ChatBrain", "messages"]
 
 _CONNECT_S = 5.0
 _SILENCE_S = 60.0  # between two pieces
-_MAX_LINE = 1 << 20
+_CUT: Mapping[str | None, CutReason] = {"length": "max_output_tokens", "content_filter": "content_filter"}
 SPOKEN = "You are on a voice call: answer in one to three short spoken sentences, without markup."
 
 
@@ -33,9 +34,14 @@ class ChatBrain:
     """
 
     def __init__(self, url: str, *, model: str = "", key: str = "") -> None:
-        self._url = url.rstrip("/")
         self._model = model
-        self._key = key
+        # No retries: the person waits, and is better told.
+        self._client = AsyncOpenAI(
+            base_url=url,
+            api_key=key or "none",
+            max_retries=0,
+            timeout=Timeout(_SILENCE_S, connect=_CONNECT_S),
+        )
 
     async def reply(self, request: BrainRequest) -> AsyncGenerator[Thought, None]:
         """Streams one reply.
@@ -44,7 +50,46 @@ class ChatBrain:
             ModelUnavailable: The endpoint cannot be reached or broke off.
             ModelRefused: It said no.
         """
-        body: dict[str, Any] = {"messages": messages(request), "stream": True, "model": self._model}
+        calls: dict[int, dict[str, str]] = {}
+        try:
+            chunks = await self._client.chat.completions.create(**self._body(request), stream=True)
+            async with cast("AsyncStream[ChatCompletionChunk]", chunks) as stream:
+                async for chunk in stream:
+                    for choice in getattr(chunk, "choices", None) or []:  # some endpoints leave it out
+                        if choice.delta.content:
+                            yield TextDelta(choice.delta.content)
+                        for piece in choice.delta.tool_calls or []:
+                            call = calls.setdefault(
+                                getattr(piece, "index", 0) or 0, {"name": "", "arguments": ""}
+                            )
+                            if piece.function is not None:
+                                call["name"] += piece.function.name or ""
+                                call["arguments"] += piece.function.arguments or ""
+                        if choice.finish_reason in _CUT:
+                            yield CutShort(_CUT[choice.finish_reason])
+                            return
+        except APIStatusError as error:
+            raise ModelRefused(
+                "the chat endpoint refused",
+                value=f"{error.status_code}: {error.response.text[:200]}",
+                hint="Check ANTIPHON_CHAT_URL, ANTIPHON_CHAT_MODEL and ANTIPHON_CHAT_KEY.",
+            ) from error
+        except (APIError, ValueError) as error:
+            reason = error.__cause__ or error
+            raise ModelUnavailable(
+                "the chat endpoint did not answer",
+                value=f"{self._client.base_url}: {str(reason) or type(reason).__name__}",
+                hint="Is it running? Unset ANTIPHON_CHAT_URL for the built-in brain.",
+            ) from error
+        for call in calls.values():
+            yield ToolRequest(call["name"], call["arguments"] or "{}")
+
+    async def aclose(self) -> None:
+        """Closes the connections it keeps."""
+        await self._client.close()
+
+    def _body(self, request: BrainRequest) -> dict[str, Any]:
+        body: dict[str, Any] = {"messages": messages(request), "model": self._model}
         if request.tools and request.tool_choice != "none":
             body["tools"] = [
                 {"type": "function", "function": {k: v for k, v in tool.items() if k != "type"}}
@@ -56,53 +101,7 @@ class ChatBrain:
             body["tool_choice"] = choice
         if request.max_output_tokens:
             body["max_tokens"] = request.max_output_tokens
-        headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
-        timeout = aiohttp.ClientTimeout(sock_connect=_CONNECT_S, sock_read=_SILENCE_S)
-        address = f"{self._url}/chat/completions"
-        try:
-            async with (
-                aiohttp.ClientSession(timeout=timeout) as client,
-                client.post(address, json=body, headers=headers) as answer,
-            ):
-                if answer.status != 200:
-                    said = (await answer.text())[:200]
-                    hint = "Check ANTIPHON_CHAT_URL, ANTIPHON_CHAT_MODEL and ANTIPHON_CHAT_KEY."
-                    raise ModelRefused(
-                        "the chat endpoint refused", value=f"{answer.status}: {said}", hint=hint
-                    )
-                calls: dict[int, dict[str, str]] = {}
-                async for line in answer.content:
-                    for text in _take(line, calls):
-                        yield TextDelta(text)
-                for call in calls.values():
-                    yield ToolRequest(call["name"], call["arguments"] or "{}")
-        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-            reason = str(error) or type(error).__name__
-            raise ModelUnavailable(
-                "the chat endpoint did not answer",
-                value=f"{address}: {reason}",
-                hint="Is it running? Unset ANTIPHON_CHAT_URL for the built-in brain.",
-            ) from error
-
-
-def _take(line: bytes, calls: dict[int, dict[str, str]]) -> list[str]:
-    """Text in one line of the stream; pieces of tool calls go into ``calls``."""
-    if not line.startswith(b"data:") or len(line) > _MAX_LINE:
-        return []
-    data = line[5:].strip()
-    if data == b"[DONE]":
-        return []
-    texts: list[str] = []
-    for choice in json.loads(data).get("choices") or []:
-        delta = choice.get("delta") or {}
-        if delta.get("content"):
-            texts.append(str(delta["content"]))
-        for piece in delta.get("tool_calls") or []:
-            call = calls.setdefault(int(piece.get("index", 0)), {"name": "", "arguments": ""})
-            function = piece.get("function") or {}
-            call["name"] += function.get("name") or ""
-            call["arguments"] += function.get("arguments") or ""
-    return texts
+        return body
 
 
 def messages(request: BrainRequest) -> list[dict[str, Any]]:

@@ -12,10 +12,9 @@ import os
 from pathlib import Path
 
 from antiphon.plugins.local.brain_builtin import BuiltinBrain
-from antiphon.plugins.local.brain_chat import ChatBrain
 from antiphon.plugins.local.ears import WhisperEars
 from antiphon.plugins.local.engines import Brain, Engines
-from antiphon.plugins.local.voice import EspeakVoice, PiperVoice, find_voice
+from antiphon.plugins.local.voice import find_voice
 
 __all__ = ["aclose", "load_engines", "warm_up"]
 
@@ -44,6 +43,9 @@ def load_engines(
     voice, voice_label = find_voice(piper_voice)
     url = chat_url or os.environ.get("ANTIPHON_CHAT_URL", "")
     if url:
+        # Only then: the openai package takes half a second to import.
+        from antiphon.plugins.local.brain_chat import ChatBrain
+
         model = chat_model or os.environ.get("ANTIPHON_CHAT_MODEL", "")
         brain: Brain = ChatBrain(url, model=model, key=chat_key or os.environ.get("ANTIPHON_CHAT_KEY", ""))
         brain_label = f"{model or 'chat model'} at {url}"
@@ -61,7 +63,6 @@ async def warm_up(engines: Engines) -> None:
 
 async def aclose(engines: Engines) -> None:
     """Ends what the engines started."""
-    if isinstance(engines.ears, WhisperEars):
-        engines.ears.close()
-    if isinstance(engines.voice, PiperVoice | EspeakVoice):
-        await engines.voice.aclose()
+    for part in (engines.ears, engines.brain, engines.voice):
+        if hasattr(part, "aclose"):
+            await part.aclose()

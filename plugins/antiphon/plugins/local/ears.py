@@ -91,7 +91,7 @@ class WhisperEars:
         """Loads the model and runs it once: 0.4 s that the first turn need not wait for."""
         await self.hear(np.zeros(RATE_HZ // 2, dtype=np.int16))
 
-    def close(self) -> None:
+    async def aclose(self) -> None:
         """Ends the pool."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 

@@ -186,12 +186,6 @@ class EspeakVoice:
         for start in range(0, len(sound), _CHUNK):
             yield sound[start : start + _CHUNK]
 
-    async def warm_up(self) -> None:
-        """Nothing to load."""
-
-    async def aclose(self) -> None:
-        """Nothing to end."""
-
 
 def find_voice(path: str | Path | None = None) -> tuple[PiperVoice | EspeakVoice, str]:
     """The best voice there is, and its name for people.
