@@ -54,6 +54,14 @@ class Windows:
     def __init__(self) -> None:
         self._buffer = np.zeros(_TAPS + WINDOW_IN * 4, dtype=np.int16)
         self._filled = _TAPS  # the filter's history first
+        # Made once: views and results of numpy cost as much here as the product itself.
+        self._block = np.zeros(_TAPS + WINDOW_IN, dtype=np.float32)
+        size = self._block.itemsize
+        self._overlapping = np.lib.stride_tricks.as_strided(
+            self._block, (WINDOW_IN // _BLOCK_IN, _BLOCK_IN + _TAPS), (_BLOCK_IN * size, size)
+        )
+        self._rows = np.empty(self._overlapping.shape, dtype=np.float32)
+        self._out = np.empty((WINDOW_IN // _BLOCK_IN, _BLOCK_OUT), dtype=np.float32)
 
     def push(self, samples: Samples) -> list[NDArray[np.int16]]:
         """Takes mono int16 at 24 kHz, any length; returns the windows it completes, shape (512,)."""
@@ -74,13 +82,13 @@ class Windows:
         self._filled = _TAPS
 
     def _window(self) -> NDArray[np.int16]:
-        block = self._buffer[: _TAPS + WINDOW_IN].astype(np.float32)
-        size = block.itemsize
-        rows = np.lib.stride_tricks.as_strided(
-            block, (WINDOW_IN // _BLOCK_IN, _BLOCK_IN + _TAPS), (_BLOCK_IN * size, size)
-        )
-        out = np.rint(np.ascontiguousarray(rows) @ _FILTER).reshape(WINDOW_OUT)
+        self._block[:] = self._buffer[: _TAPS + WINDOW_IN]
+        self._rows[:] = self._overlapping
+        out = np.matmul(self._rows, _FILTER, out=self._out)
+        np.rint(out, out=out)
+        np.minimum(out, 32767, out=out)
+        np.maximum(out, -32768, out=out)
         self._filled -= WINDOW_IN
         self._buffer[: self._filled] = self._buffer[WINDOW_IN : WINDOW_IN + self._filled].copy()
-        window: Samples = np.clip(out, -32768, 32767).astype(np.int16)
+        window: Samples = out.astype(np.int16).reshape(WINDOW_OUT)
         return window

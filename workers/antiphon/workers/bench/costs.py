@@ -23,6 +23,7 @@ __all__ = ["cold_start", "density", "tree_cpu_s", "tree_pss_mb"]
 
 _TICKS = 100.0  # a second; Linux's USER_HZ
 _EXCHANGES = 3  # chosen: each takes half a minute and reads the same process
+_SLOTS = "slots on schedule, %"
 _COLD = ("dispatch to agent in room", "dispatch to audio subscribed", "dispatch to model configured")
 
 
@@ -109,7 +110,7 @@ async def density(
     trials: list[Trial] = []
     async with contextlib.AsyncExitStack() as stack:
         callers: list[Caller] = []
-        before = tree_pss_mb(pid)
+        before = await asyncio.to_thread(tree_pss_mb, pid)
         first: list[float] = []
         for count in counts:
             while len(callers) < count:
@@ -118,7 +119,8 @@ async def density(
                 trial = Trial(f"density {count}", arm=arm)
                 late = sum([await settled(caller) for caller in callers])
                 await _exchange(bench, trial, callers, pid, seconds)
-                pss = tree_pss_mb(pid)
+                on_time = sum(caller.late_frames for caller in callers) <= late
+                pss = await asyncio.to_thread(tree_pss_mb, pid)
                 if count == counts[0]:
                     first.append(pss)
                     trial.figures["first call, MB PSS"] = pss - before
@@ -126,7 +128,9 @@ async def density(
                 else:
                     further = (pss - statistics.median(first)) / (count - counts[0])
                     trial.figures["further call, MB PSS"] = further
-                trial.late = sum(caller.late_frames for caller in callers) > late
+                if not on_time:  # which costs the worker nothing, and an ear's slots their meaning
+                    del trial.figures[_SLOTS]
+                    trial.remarks.append("the harness itself was late: slots not counted")
                 trials.append(trial)
                 for caller in callers:
                     await caller.until(lambda c=caller: c.states[-1][1] != "speaking", 16.0)  # type: ignore[misc]
@@ -144,4 +148,4 @@ async def _exchange(bench: Bench, trial: Trial, callers: list[Caller], pid: int,
     trial.figures["CPU a call, % of a core"] = used / len(callers) * 100
     heard = [ear(caller, speaking, end).on_schedule(speaking, end) for caller in callers]
     good, total = (sum(part) for part in zip(*heard, strict=True))
-    trial.figures["slots on schedule, %"] = 100 * good / total
+    trial.figures[_SLOTS] = 100 * good / total
