@@ -1,7 +1,7 @@
 """`TurnTaking`: every number that decides who has the floor, in one frozen object.
 
-Each field carries its unit in its name and its range in its metadata; flags, environment variables and
-the table in the docs are made from these fields, so a setting is declared once. A value outside its
+Each field carries its unit in its name and its range in its metadata; the table in docs/turn-taking.md is
+made from them, so a setting is declared once. A value outside its
 range raises `ConfigError` that names the field, the value and the range. Values come from measures.md
 and design.md section 3, or from trying them over the recorded clips, or are *chosen*.
 """
@@ -59,6 +59,16 @@ class TurnTaking:
     resume_quiet_s: float = _seconds(0.25, 0.05, 2.0, "quiet after shorter voice that makes it none")
     hold_s: float = _seconds(2.0, 0.2, 10.0, "longest hold: then it is a turn if the voice goes on")
 
+    duck_db: float = _number(0.0, 0.0, 30.0, "dB", "how much lower a hold is at first; 0 for silence at once")
+    duck_s: float = _seconds(0.25, 0.05, 2.0, "voice after which a hold that was lowered falls silent")
+    rehold_s: float = _seconds(0.4, 0.0, 5.0, "time after a resume in which the agent goes on meanwhile")
+
+    turn_at: float = _share(0.5, 0.01, 0.99, "probability at which speech that paused is a turn")
+    yield_at: float = _share(0.85, 0.02, 0.999, "probability at which speech that goes on is a turn")
+    resume_at: float = _share(0.12, 0.001, 0.98, "probability below which it is none, while it goes on")
+    judge_s: float = _seconds(0.4, 0.05, 2.0, "longest wait for the judges once the voice has paused")
+    decide_s: float = _seconds(1.0, 0.1, 5.0, "voice that makes it a turn when the judges say nothing")
+
     silence_s: float = _seconds(0.48, 0.1, 5.0, "silence after which the person's turn is over")
     min_turn_s: float = _seconds(0.1, 0.0, 2.0, "voice to a silent agent below which it was noise")
     max_turn_s: float = _seconds(60.0, 1.0, 600.0, "length at which a turn is committed as it stands")
@@ -87,6 +97,9 @@ class TurnTaking:
             if getattr(self, name) < self.speech_gap_s:
                 allowed = f"speech_gap_s ({self.speech_gap_s} s) or more"
                 raise ConfigError(f"TurnTaking.{name}", getattr(self, name), allowed)
+        if not self.resume_at < self.turn_at < self.yield_at:
+            allowed = f"between resume_at ({self.resume_at}) and yield_at ({self.yield_at})"
+            raise ConfigError("TurnTaking.turn_at", self.turn_at, allowed)
         if self.hold_s <= self.yield_after_s:
             allowed = f"more than yield_after_s ({self.yield_after_s} s)"
             raise ConfigError("TurnTaking.hold_s", self.hold_s, allowed)

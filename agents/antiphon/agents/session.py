@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -29,12 +29,16 @@ from livekit.agents.voice.run_result import RunResult
 from antiphon.agents import timeline as tl
 from antiphon.agents.endpointing import Endpointer
 from antiphon.agents.errors import ConfigError
-from antiphon.agents.interruption import InterruptionController, Judge
+from antiphon.agents.interruption import Arbiter, InterruptionController, Judge
+from antiphon.agents.interruption.fusion import arbiter_for
+from antiphon.agents.listener import LoopListener
 from antiphon.agents.logs import bind_call, configure_child, get_logger
 from antiphon.agents.media.call import RATE_HZ, MediaCall
 from antiphon.agents.media.detector import default_detector, warm_up
 from antiphon.agents.media.ingress import VoiceDetector
 from antiphon.agents.media.io import AudioInput, AudioOutput
+from antiphon.agents.media.judges import default_judges
+from antiphon.agents.media.judging import Judging
 from antiphon.agents.media.room import RoomAudio
 from antiphon.agents.media.router import Samples
 from antiphon.agents.media.source import NativeSource
@@ -68,7 +72,10 @@ class VoiceSession(AgentSession[_T]):
     Args:
         turn_taking: When to hold, resume, yield and commit.
         voice_detector: Makes the call's speech detector; Silero when not given.
-        judge: Makes what tells a backchannel from an interruption; by duration when not given.
+        judges: Whose opinions tell a backchannel from an interruption; shared by the process's calls.
+            Those installed when not given; with none, duration alone decides.
+        arbiter: Makes what weighs them, in place of `FusionArbiter`.
+        language: What the call speaks, as BCP 47 ("en"), for judges who listen to words.
         endpointer: Makes what tells that a turn is over; a fixed silence when not given.
         rejoin_grace_s: How long a person who left may take to come back before the session closes, s.
         timeline: Where the call's events are noted; one is made when not given.
@@ -83,7 +90,9 @@ class VoiceSession(AgentSession[_T]):
         *,
         turn_taking: TurnTaking | None = None,
         voice_detector: Callable[[], VoiceDetector] | None = None,
-        judge: Callable[[], Judge] | None = None,
+        judges: Sequence[Judge] | None = None,
+        arbiter: Callable[[], Arbiter] | None = None,
+        language: str = "",
         endpointer: Callable[[], Endpointer] | None = None,
         rejoin_grace_s: float = 10.0,
         timeline: tl.Timeline | None = None,
@@ -105,7 +114,9 @@ class VoiceSession(AgentSession[_T]):
         self.timeline = timeline or tl.Timeline()
         """What happened in the call."""
         self._make_detector = voice_detector or default_detector
-        self._make_judge = judge
+        self._judges = default_judges() if judges is None else tuple(judges)
+        self._make_arbiter = arbiter
+        self._language = language
         self._make_endpointer = endpointer
         self._rejoin_grace_s = rejoin_grace_s
         self._media = MediaThread.shared()
@@ -187,7 +198,9 @@ class VoiceSession(AgentSession[_T]):
         self._source = NativeSource(RATE_HZ, loop=self._media.loop)
         controller = InterruptionController(
             self.turn_taking,
-            judge=self._make_judge() if self._make_judge else None,
+            arbiter=self._make_arbiter()
+            if self._make_arbiter
+            else arbiter_for(self.turn_taking, self._judges),
             endpointer=self._make_endpointer() if self._make_endpointer else None,
         )
         self._call = call = MediaCall(
@@ -196,8 +209,18 @@ class VoiceSession(AgentSession[_T]):
             controller=controller,
             detector=self._make_detector(),
             source=self._source,
-            listener=_Listener(self, loop),
+            listener=LoopListener(
+                loop,
+                put=self._audio_in_put,
+                committed=self._commit,
+                discarded=self._discard,
+                yielded=self._yielded,
+                spoke=self._spoke,
+                output=lambda: self._audio_out,
+            ),
             timeline=self.timeline,
+            asker=Judging(self._judges, self._media.call) if self._judges else None,
+            language=self._language,
             continuous=cascade,
             log_fields=log_fields,
         )
@@ -244,6 +267,10 @@ class VoiceSession(AgentSession[_T]):
         return fields
 
     # What the media plane decided, on the application's loop.
+
+    def _audio_in_put(self, item: Samples | Callable[[], None]) -> None:
+        if self._audio_in is not None:
+            self._audio_in.put(item)
 
     def _commit(self, speech_ended_at: float) -> None:
         """Runs in the input's order, after the last of the turn's audio went to the model."""
@@ -348,49 +375,6 @@ class VoiceSession(AgentSession[_T]):
         if self._source is not None:
             self._source.close()
         self.timeline.close()
-
-
-class _Listener:
-    """Carries the media plane's word to the session's loop."""
-
-    def __init__(self, session: VoiceSession[Any], loop: asyncio.AbstractEventLoop) -> None:
-        self._session = session
-        self._loop = loop
-
-    def _soon(self, function: Callable[..., object], *args: object) -> None:
-        try:
-            self._loop.call_soon_threadsafe(function, *args)
-        except RuntimeError:
-            log.debug("the application's loop is closed")
-
-    def turn_audio(self, samples: Samples) -> None:
-        self._put(samples)
-
-    def turn_committed(self, speech_ended_at: float) -> None:
-        self._put(lambda: self._session._commit(speech_ended_at))
-
-    def turn_discarded(self) -> None:
-        self._put(self._session._discard)
-
-    def floor_yielded(self, reply_id: str, heard: int) -> None:
-        self._soon(self._session._yielded, reply_id, heard)
-
-    def speech(self, speaking: bool, at: float) -> None:
-        self._soon(self._session._spoke, speaking, at)
-
-    def playout_started(self, reply_id: str, at: float) -> None:
-        self._soon(self._output_event, "started", reply_id, at)
-
-    def playout_ended(self, reply_id: str, heard: int) -> None:
-        self._soon(self._output_event, "ended", reply_id, heard)
-
-    def _output_event(self, name: str, *args: Any) -> None:
-        if self._session._audio_out is not None:
-            getattr(self._session._audio_out, name)(*args)
-
-    def _put(self, item: Samples | Callable[[], None]) -> None:
-        if self._session._audio_in is not None:
-            self._session._audio_in.put(item)
 
 
 def _ignore_result(future: asyncio.Future[Any]) -> None:

@@ -33,6 +33,7 @@ __all__ = [
     "FirstAudio",
     "Hold",
     "Onset",
+    "Opinion",
     "PlayoutEnded",
     "PlayoutStarted",
     "Resume",
@@ -81,6 +82,19 @@ class SpeechEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class Opinion:
+    """A judge said what it holds of the speech over the agent."""
+
+    at: float
+    judge: str
+    occasion: str
+    """Why it was asked: early, pause or long."""
+    probability: float | None
+    """That the person wants the floor, 0 to 1; None for no opinion, a failure or a late answer."""
+    took_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Hold:
     """The playout fell silent, with the reply kept."""
 
@@ -88,6 +102,8 @@ class Hold:
     heard_ms: int
     """Position in the reply last handed to the transport and not taken back, ms."""
     item_id: str = ""
+    ducked: bool = False
+    """Whether it only went on more quietly; another `Hold` follows if it falls silent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +235,7 @@ Event = (
     Clock
     | Onset
     | SpeechEnded
+    | Opinion
     | Hold
     | Resume
     | Yield

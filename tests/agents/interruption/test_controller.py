@@ -15,7 +15,9 @@ from antiphon.agents.errors import MisuseError
 from antiphon.agents.interruption import InterruptionController, State, Verdict
 from antiphon.agents.interruption import actions as act
 from antiphon.agents.interruption import events as ev
-from antiphon.agents.interruption.verdicts import DurationJudge
+from antiphon.agents.interruption.arbiter import DurationArbiter, Opinion
+from antiphon.agents.interruption.fusion import FusionArbiter
+from antiphon.agents.interruption.judges import Occasion
 from antiphon.agents.options import TurnTaking
 from antiphon.plugins.silero import SileroVad
 
@@ -33,6 +35,7 @@ class Rig:
         self.waiting_audio: list[str] = []
         self.heard = 0
         self.held = False
+        self.ducked = False
         self.gate = "closed"
         self.kept = False
         self.interruptible = True
@@ -44,14 +47,16 @@ class Rig:
     def perform(self, action: act.Action) -> None:
         self.log.append((self.now, action))
         match action:
-            case act.HoldPlayout():
+            case act.HoldPlayout(ducked):
                 assert not self.held, "held twice"
-                self.held = True
+                assert not (ducked and self.ducked), "ducked twice"
+                self.held, self.ducked = not ducked, ducked
             case act.ResumePlayout():
-                assert self.held, "resumed what was not held"
-                self.held = False
+                assert self.held or self.ducked, "resumed what was not held"
+                self.held = self.ducked = False
             case act.YieldFloor(reply_id):
-                self.held = self.held and self.playing not in (None, reply_id)  # as Playout.drop does
+                elsewhere = self.playing not in (None, reply_id)
+                self.held, self.ducked = self.held and elsewhere, self.ducked and elsewhere  # as Playout.drop
                 if self.playing == reply_id:
                     self.playing = None
             case act.OpenGate():
@@ -120,7 +125,9 @@ class Rig:
         return next(when for when, action in self.log if isinstance(action, kind))
 
     def names(self) -> list[str]:
-        return [type(action).__name__ for _, action in self.log]
+        """All that was done; questions change nothing."""
+        asked = (act.AskJudges, act.AskTurnEnd)
+        return [type(action).__name__ for _, action in self.log if not isinstance(action, asked)]
 
 
 def test_a_turn_to_a_silent_agent_opens_closes_and_commits() -> None:
@@ -411,7 +418,7 @@ def test_a_voice_that_goes_on_after_a_clear_over_the_agent_is_held_again() -> No
     assert len(rig.of(act.YieldFloor)) == len(rig.of(act.CommitTurn)) == 1
 
 
-class _Mute(DurationJudge):
+class _Mute(DurationArbiter):
     """States a deadline and has nothing to say when it passes."""
 
     def expire(self, now: float) -> None:
@@ -424,10 +431,10 @@ class _Mute(DurationJudge):
         self._quiet_at = ended_at + 0.2
 
 
-def test_a_judge_without_an_answer_leaves_it_to_the_longest_hold() -> None:
+def test_an_arbiter_without_an_answer_leaves_it_to_the_longest_hold() -> None:
     rig = Rig()
-    judge = _Mute(yield_after_s=0.42, resume_quiet_s=0.25)
-    rig.controller = InterruptionController(TurnTaking(), judge=judge, strict=True)
+    mute = _Mute(yield_after_s=0.42, resume_quiet_s=0.25)
+    rig.controller = InterruptionController(TurnTaking(), arbiter=mute, strict=True)
     rig.reply()
     rig.speak(0.2)
     held = rig.at(act.HoldPlayout)
@@ -563,6 +570,148 @@ def test_a_sound_judged_a_backchannel_while_it_lasts_is_dropped_at_its_end() -> 
     rig.quiet(1.0)
     assert rig.names()[-3:] == ["ResumePlayout", "ReportSpeech", "DiscardTurn"]
     assert rig.controller.state is State.SPEAKING
+
+
+class Judged(Rig):
+    """A rig whose arbiter has one judge asked at every occasion; the test answers for it."""
+
+    def __init__(self, options: TurnTaking | None = None) -> None:
+        super().__init__(options)
+        judges = {occasion: frozenset({"acoustic"}) for occasion in Occasion}
+        arbiter = FusionArbiter(options or TurnTaking(), judges)
+        self.controller = InterruptionController(options or TurnTaking(), arbiter=arbiter, strict=True)
+
+    def answer(self, probability: float | None, question: act.Action | None = None) -> None:
+        asked = question or self.of(act.AskJudges)[-1]
+        assert isinstance(asked, act.AskJudges)
+        opinion = Opinion("acoustic", asked.occasion, probability)
+        self.send(ev.OpinionReached(self.now, asked.speech, opinion))
+
+
+def test_judges_are_asked_what_was_held_and_their_answer_decides() -> None:
+    rig = Judged()
+    rig.reply()
+    rig.speak(0.3)
+    asked = rig.of(act.AskJudges)
+    assert [a.occasion for a in asked] == [Occasion.EARLY]  # type: ignore[union-attr]
+    assert asked[0].voiced_s == pytest.approx(0.25, abs=W)  # type: ignore[union-attr]
+    rig.answer(0.97)
+    assert rig.controller.state is State.YIELDED
+    rig.quiet(1.0)
+    assert len(rig.of(act.CommitTurn)) == 1
+
+
+def test_what_was_excused_while_it_lasted_may_be_words_at_its_pause() -> None:
+    rig = Judged()
+    rig.reply()
+    rig.speak(0.3)
+    rig.answer(0.03)
+    assert rig.controller.state is State.SPEAKING
+    rig.quiet(0.25)
+    assert rig.of(act.DiscardTurn) == []  # not settled
+    assert rig.of(act.AskJudges)[-1].occasion is Occasion.PAUSE  # type: ignore[union-attr]
+    rig.answer(0.99)
+    assert rig.controller.state is State.YIELDED
+    rig.quiet(1.0)
+    assert len(rig.of(act.CommitTurn)) == 1
+
+
+def test_what_was_excused_is_dropped_when_its_pause_settles_it() -> None:
+    rig = Judged()
+    rig.reply()
+    rig.speak(0.3)
+    rig.answer(0.03)
+    rig.quiet(0.25)
+    rig.answer(0.1)
+    assert len(rig.of(act.DiscardTurn)) == 1
+    assert rig.controller.state is State.SPEAKING
+
+
+def test_judges_who_say_nothing_are_not_waited_for_longer_than_stated() -> None:
+    rig = Judged()
+    rig.reply()
+    rig.speak(0.3)
+    voice_ended = rig.now
+    rig.quiet(1.0)
+    assert rig.at(act.ResumePlayout) == pytest.approx(voice_ended + 0.19 + TurnTaking().judge_s, abs=W)
+    assert len(rig.of(act.DiscardTurn)) == 1
+
+
+def test_an_opinion_about_an_earlier_speech_changes_nothing() -> None:
+    rig = Judged()
+    rig.reply()
+    rig.speak(0.3)
+    first = rig.of(act.AskJudges)[0]
+    rig.answer(0.03)
+    rig.quiet(0.25)
+    rig.answer(0.03)
+    rig.quiet(1.0)
+    rig.speak(0.3)
+    assert rig.controller.state is State.HELD
+    rig.answer(0.99, first)
+    assert rig.controller.state is State.HELD
+
+
+def test_a_commit_by_the_application_closes_what_was_excused() -> None:
+    rig = Judged()
+    rig.reply()
+    rig.speak(0.3)
+    rig.answer(0.03)
+    rig.send(ev.CommitRequested(rig.now))
+    rig.answer(0.99)
+    assert len(rig.of(act.CommitTurn)) == 1
+    assert rig.of(act.YieldFloor) == []
+
+
+def test_a_hold_may_lower_the_voice_first() -> None:
+    rig = Rig(TurnTaking(duck_db=12.0, duck_s=0.2))
+    rig.reply()
+    rig.speak(0.1)
+    rig.quiet(0.5)
+    assert [action.ducked for action in rig.of(act.HoldPlayout)] == [True]  # type: ignore[union-attr]
+    assert len(rig.of(act.ResumePlayout)) == 1
+    rig.quiet(1.0)
+    rig.speak(0.3)
+    assert [action.ducked for action in rig.of(act.HoldPlayout)] == [True, True, False]  # type: ignore[union-attr]
+    rig.speak(0.3)
+    assert rig.controller.state is State.YIELDED
+
+
+def test_the_same_cough_does_not_hold_twice() -> None:
+    rig = Rig()
+    rig.reply()
+    rig.speak(0.1)
+    rig.quiet(0.3)
+    assert rig.controller.state is State.SPEAKING
+    rig.speak(0.1)
+    rig.quiet(0.5)
+    assert len(rig.of(act.HoldPlayout)) == 1
+    assert len(rig.of(act.DiscardTurn)) == 2
+    rig.quiet(0.5)
+    rig.speak(0.1)
+    assert len(rig.of(act.HoldPlayout)) == 2
+
+
+def test_words_soon_after_a_cough_take_the_floor_all_the_same() -> None:
+    rig = Rig()
+    rig.reply()
+    rig.speak(0.1)
+    rig.quiet(0.3)
+    rig.speak(0.6)
+    assert rig.controller.state is State.YIELDED
+    rig.quiet(1.0)
+    assert len(rig.of(act.CommitTurn)) == 1
+
+
+def test_the_end_of_a_turn_is_asked_for_at_each_pause_of_it() -> None:
+    rig = Rig()
+    rig.speak(0.5)
+    rig.quiet(0.25)
+    rig.speak(0.5)
+    rig.quiet(1.0)
+    asked = rig.of(act.AskTurnEnd)
+    assert len(asked) == 2
+    assert all(0.17 < question.quiet_s < 0.23 for question in asked)  # type: ignore[union-attr]
 
 
 def test_a_reply_that_is_asked_for_while_the_person_speaks_is_held_before_it_sounds() -> None:

@@ -5,7 +5,7 @@ from dataclasses import FrozenInstanceError, fields
 
 import pytest
 
-from antiphon.agents.interruption import InterruptionController, events
+from antiphon.agents.interruption import InterruptionController, Occasion, Opinion, events
 from antiphon.agents.options import TurnTaking
 
 
@@ -22,6 +22,7 @@ def test_every_event_begins_with_its_time_is_frozen_and_is_handled(kind: type) -
         "reason": events.Reason.TAIL,
         "probability": 0.5,
         "interruptible": True,
+        "opinion": Opinion("acoustic", Occasion.EARLY, 0.5),
     }
     event = kind(**{spec.name: values[spec.name] for spec in fields(kind) if spec.name in values})
     with pytest.raises(FrozenInstanceError):

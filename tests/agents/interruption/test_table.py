@@ -3,6 +3,8 @@ from __future__ import annotations
 import itertools
 
 from antiphon.agents.interruption import TRANSITIONS, InterruptionController, State, Trigger, mermaid
+from antiphon.agents.interruption.table import LIMITS
+from antiphon.agents.options import TurnTaking
 
 
 def test_every_pair_of_state_and_trigger_is_written() -> None:
@@ -32,3 +34,9 @@ def test_the_picture_shows_every_state() -> None:
     assert picture.startswith("stateDiagram-v2")
     for state in State:
         assert state.value in picture
+
+
+def test_every_state_but_rest_has_a_limit_that_is_an_option() -> None:
+    assert set(LIMITS) == set(State) - {State.QUIET}
+    for name, _ in LIMITS.values():
+        assert getattr(TurnTaking(), name) > 0

@@ -11,7 +11,13 @@ import pytest
 from numpy.typing import NDArray
 
 from antiphon.agents import timeline as tl
-from antiphon.agents.interruption import InterruptionController
+from antiphon.agents.interruption import (
+    FusionArbiter,
+    InterruptionController,
+    Occasion,
+    Opinion,
+    Question,
+)
 from antiphon.agents.media.call import RATE_HZ, MediaCall
 from antiphon.agents.media.router import Samples
 from antiphon.agents.media.thread import MediaThread
@@ -123,18 +129,37 @@ class Media:
         function(*args)
 
 
-class Rig:
+class Desk:
+    """Takes the questions; the test answers them."""
+
     def __init__(self) -> None:
+        self.questions: list[tuple[Question, Callable[[Opinion], None]]] = []
+        self.closed = False
+
+    def ask(self, question: Question, answer: Callable[[Opinion], None]) -> None:
+        self.questions.append((question, answer))
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class Rig:
+    def __init__(self, options: TurnTaking | None = None, *, judged: bool = False) -> None:
         media = Media()
         self.loop = media.loop
         self.source = Queue()
         self.notes = Notes()
         self.timeline = tl.Timeline(now=self.loop.time)
-        options = TurnTaking()
+        options = options or TurnTaking()
+        self.desk = Desk()
+        judges = {occasion: frozenset({"acoustic"}) for occasion in Occasion}
+        arbiter = FusionArbiter(options, judges) if judged else None
         self.call = MediaCall(
             media=cast(MediaThread, media),
             options=options,
-            controller=InterruptionController(options, strict=True),
+            controller=InterruptionController(options, arbiter=arbiter, strict=True),
+            asker=self.desk if judged else None,
+            language="en",
             detector=Loud(),
             source=self.source,
             listener=self.notes,
@@ -183,6 +208,36 @@ def test_speech_over_a_reply_holds_it_and_a_long_one_yields(rig: Rig) -> None:
     pushed = rig.source.speech
     rig.loop.advance(1.0)
     assert rig.source.speech == pushed, "it went on"
+
+
+def test_judges_get_the_speech_and_their_answer_decides() -> None:
+    rig = Rig(judged=True)
+    rig.call.reply_audio("r1", True, np.full(10 * RATE_HZ, 5000, dtype=np.int16))
+    rig.sound(0.5, 0)
+    rig.sound(0.3, 8000)
+    ((question, answer),) = rig.desk.questions
+    assert question.occasion is Occasion.EARLY
+    assert question.language == "en"
+    loud = np.flatnonzero(np.abs(question.audio) > 4000)
+    assert loud[0] == pytest.approx(question.voice_at, abs=512)
+    assert question.voice_at == pytest.approx(0.3 * 16_000, abs=512)
+    answer(Opinion("acoustic", Occasion.EARLY, 0.97, 0.02))
+    assert rig.notes.of("yielded")[0][0] == "r1"
+    (noted,) = rig.timeline.of(tl.Opinion)
+    assert (noted.judge, noted.occasion, noted.probability) == ("acoustic", "early", 0.97)
+    rig.call.close()
+    assert rig.desk.closed
+
+
+def test_a_hold_that_only_lowers_the_voice_is_noted_as_such() -> None:
+    rig = Rig(TurnTaking(duck_db=12.0, duck_s=0.2))
+    rig.call.reply_audio("r1", True, np.full(10 * RATE_HZ, 5000, dtype=np.int16))
+    rig.sound(0.5, 0)
+    before = rig.source.speech
+    rig.sound(0.1, 8000)
+    assert rig.source.speech > before, "it fell silent"
+    rig.sound(0.2, 8000)
+    assert [hold.ducked for hold in rig.timeline.of(tl.Hold)] == [True, False]
 
 
 def test_the_application_interrupts_and_is_answered_once(rig: Rig) -> None:

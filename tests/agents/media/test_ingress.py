@@ -68,7 +68,7 @@ class Ear:
             self.detector,
             IngressEvents(
                 lambda samples: self.audio.append(len(samples)),
-                lambda at, speech: self.windows.append((at, speech)),
+                lambda at, _, speech: self.windows.append((at, speech)),
                 self.lose,
             ),
         )

@@ -288,3 +288,60 @@ def test_the_queue_is_never_deeper_than_it_needs_to_be() -> None:
         check()
     assert max(depths) <= DEPTH_S + 0.002
     assert min(depths) >= 0.04
+
+
+def loudness(samples: Samples) -> float:
+    return float(np.abs(samples.astype(np.int32)).max())
+
+
+def test_a_duck_goes_on_lower_without_a_gap_and_loses_nothing() -> None:
+    rig = Rig()
+    sound = np.full(2 * RATE, 10_000, np.int16)
+    rig.playout.append("r1", sound, rig.now)
+    rig.playout.complete("r1", rig.now)
+    rig.run(0.5)
+    position = rig.playout.duck(rig.now, 0.25)
+    assert position == pytest.approx(0.5 * RATE, abs=10)
+    assert rig.playout.duck(rig.now, 0.25) == position  # again: nothing changes
+    rig.run(0.5)
+    rig.playout.resume(rig.now)
+    rig.run(2.0)
+    heard = rig.ear.all()
+    lower = heard[round(0.51 * RATE) : round(0.99 * RATE)]
+    assert set(lower.tolist()) == {2500}
+    assert loudness(heard[round(1.05 * RATE) : round(1.5 * RATE)]) == 10_000
+    assert np.abs(np.diff(heard[240:].astype(np.int32)[: round(1.9 * RATE)])).max() < 100  # ramps, no clicks
+    assert rig.events("ended") == [("r1", 2 * RATE)]
+    assert rig.ear.underrun_samples == 0
+
+
+def test_a_duck_that_falls_silent_resumes_at_the_sample_and_at_full_level() -> None:
+    rig = Rig()
+    sound = ramp(2.0)
+    rig.playout.append("r1", sound, rig.now)
+    rig.playout.complete("r1", rig.now)
+    rig.run(0.5)
+    rig.playout.duck(rig.now, 0.25)
+    rig.run(0.2)
+    held = rig.playout.hold(rig.now)
+    assert held == pytest.approx(0.7 * RATE, abs=10)
+    rig.run(0.5)
+    assert rig.playout.resume(rig.now) == held
+    before = len(rig.ear.all())
+    rig.run(0.3)
+    heard = rig.ear.all()[before:]
+    full = heard[FADE:][heard[FADE:] != 0][:1000]
+    assert np.isin(full, sound).all()  # no sample of it is scaled
+    assert rig.playout.heard(rig.now) == pytest.approx(held + 0.3 * RATE, abs=10)
+
+
+def test_what_follows_a_flush_is_at_full_level() -> None:
+    rig = Rig()
+    rig.playout.append("r1", np.full(RATE, 10_000, np.int16), rig.now)
+    rig.run(0.3)
+    rig.playout.duck(rig.now, 0.1)
+    rig.playout.flush(rig.now)
+    rig.playout.append("r2", np.full(RATE, 8_000, np.int16), rig.now)
+    before = len(rig.ear.all())
+    rig.run(0.5)
+    assert loudness(rig.ear.all()[before:]) == 8_000

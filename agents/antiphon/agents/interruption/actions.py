@@ -10,8 +10,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from antiphon.agents.interruption.judges import Occasion
+
 __all__ = [
     "Action",
+    "AskJudges",
+    "AskTurnEnd",
     "BufferTurn",
     "CloseGate",
     "CommitTurn",
@@ -29,6 +33,9 @@ __all__ = [
 @dataclass(frozen=True, slots=True)
 class HoldPlayout:
     """Fall silent now; keep what is unheard and what still arrives. Nothing is cancelled."""
+
+    ducked: bool = False
+    """Go on instead, lower by ``duck_db``; a hold without it may follow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +57,27 @@ class YieldFloor:
     heard_samples: int
     """As last reported for this reply; 0 if it never started."""
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AskJudges:
+    """Have the judges look at the speech that is on; `OpinionReached` answers, one for each."""
+
+    speech: int
+    """Its number, for the answer."""
+    occasion: Occasion
+    voiced_s: float
+    """Voice in it so far, s."""
+    quiet_s: float
+    """Since its last voice, s."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskTurnEnd:
+    """Have it estimated whether the turn is over; `EndOfTurnEstimated` answers."""
+
+    quiet_s: float
+    """Since its last voice, s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +135,9 @@ class ReportStall:
 
 
 Action = (
-    HoldPlayout
+    AskJudges
+    | AskTurnEnd
+    | HoldPlayout
     | ResumePlayout
     | YieldFloor
     | OpenGate

@@ -2,7 +2,7 @@
 
 Three parts: the onset detector turns windows into speech, `Turn` keeps the person's turn, and the table
 in `table.py` says who has the floor. Speech over the agent holds the playout at once and cancels
-nothing; a judge's verdict then resumes it at the very sample or yields.
+nothing; an arbiter's verdict then resumes it at the very sample or yields.
 
 Driven by one caller, in order: `handle` each event, carry out what it returns, then arrange for
 `DeadlineReached` at `deadline()`. What is due is decided by the time alone, so a late, early or doubled
@@ -14,8 +14,9 @@ Choices worth knowing:
 - Speech over the last of a reply that goes on after it is a turn; a sound that all but ends with the
   reply is not.
 - A reply that is requested or starts while the person is speaking is held like any other.
-- A sound that is judged a backchannel while it lasts is kept to its end: it may become words, and a
-  verdict of TURN about it still yields.
+- A sound that is judged a backchannel while it lasts is *excused*: the reply goes on, and the sound is
+  kept until the arbiter has settled it after its end. It may become words, and a TURN about it still
+  yields.
 """
 
 from __future__ import annotations
@@ -28,12 +29,14 @@ from antiphon.agents.endpointing import Endpointer, FixedSilence
 from antiphon.agents.errors import MisuseError
 from antiphon.agents.interruption import actions as act
 from antiphon.agents.interruption import events as ev
+from antiphon.agents.interruption.arbiter import Arbiter, DurationArbiter
 from antiphon.agents.interruption.events import Deadline, Reason
+from antiphon.agents.interruption.hearing import Hearing
 from antiphon.agents.interruption.onset import OnsetDetector, SpeechEnded, SpeechLikely
 from antiphon.agents.interruption.replies import Replies
-from antiphon.agents.interruption.table import TRANSITIONS, State, Trigger
+from antiphon.agents.interruption.table import LIMITS, TRANSITIONS, State, Trigger
 from antiphon.agents.interruption.turn import Place, Turn
-from antiphon.agents.interruption.verdicts import DurationJudge, Judge, Verdict
+from antiphon.agents.interruption.verdicts import Verdict
 from antiphon.agents.options import TurnTaking
 
 __all__ = ["InterruptionController"]
@@ -44,7 +47,7 @@ class InterruptionController:
 
     Args:
         options: The numbers.
-        judge: Tells a backchannel from an interruption; by duration when not given.
+        arbiter: Tells a backchannel from an interruption; by duration when not given.
         endpointer: Tells that a turn is over; a fixed silence when not given.
         strict: Raise where the table has no rule or a rule leads elsewhere; for tests. A call goes on
             and counts it in ``faults``.
@@ -54,7 +57,7 @@ class InterruptionController:
         self,
         options: TurnTaking,
         *,
-        judge: Judge | None = None,
+        arbiter: Arbiter | None = None,
         endpointer: Endpointer | None = None,
         strict: bool = False,
     ) -> None:
@@ -65,15 +68,13 @@ class InterruptionController:
             onset_s=options.onset_s,
             speech_gap_s=options.speech_gap_s,
         )
-        self._judge: Judge = judge or DurationJudge(
+        by_duration = DurationArbiter(
             yield_after_s=options.yield_after_s, resume_quiet_s=options.resume_quiet_s
         )
+        self._hearing = Hearing(arbiter or by_duration)
         self._turn = Turn(options, endpointer or FixedSilence(options.silence_s))
-        self._limits = {  # how long a state may last, s, and why
-            State.THINKING: (options.thinking_s, Reason.THINKING),
-            State.SPEAKING: (options.stall_s, Reason.STALL),
-            State.HELD: (options.hold_s, Reason.VERDICT),
-            State.YIELDED: (options.cancel_s, Reason.CANCEL),
+        self._limits: dict[State, tuple[float, Reason]] = {
+            state: (getattr(options, name), reason) for state, (name, reason) in LIMITS.items()
         }
         self._strict = strict
         self.state = State.QUIET
@@ -85,11 +86,10 @@ class InterruptionController:
         self._now = 0.0
         self._since = 0.0  # when the state, or the last advance in it, began
         self._replies = Replies()
-        self._speech = 0  # counts the speeches that the judge is asked about
-        self._judge_asked: float | None = None  # the judge's deadline that passed without an answer
-        self._excused = False  # the speech that is on was judged a backchannel, and is still on
         self._over_agent_s = 0.0  # voice that stood over the agent in the speech that is on
         self._frame_at: float | None = None
+        self._resumed_at: float | None = None  # when a hold was last taken back
+        self._ducked = False  # the hold that is on only lowered the voice
         self._actions: list[act.Action] = []
 
     def handle(self, event: ev.Event) -> tuple[act.Action, ...]:
@@ -112,8 +112,8 @@ class InterruptionController:
             found.append(Deadline(self._frame_at + self._options.input_gap_s, Reason.INPUT_GAP))
         if (limit := self._limits.get(self.state)) is not None:
             found.append(Deadline(self._since + limit[0], limit[1]))
-        if self.state is State.HELD and (judged := self._judge_due()) is not None:
-            found.append(Deadline(judged, Reason.VERDICT))
+        if self._asking and (due := self._hearing.due()) is not None:
+            found.append(Deadline(due, Reason.VERDICT))
         return min(found, key=lambda due: due.at, default=None)
 
     # The person.
@@ -124,8 +124,12 @@ class InterruptionController:
         if isinstance(found, SpeechLikely):
             self._began(found)
             return
-        if self.state is State.HELD or self._excused:
-            self._verdict(self._judge.frame(self._now, event.speech, self._onset.voiced))
+        if self._asking:
+            voiced, voiced_s = self._onset.voiced, self._onset.voiced_s
+            if self._ducked and voiced_s >= self._options.duck_s:
+                self._ducked = False
+                self._actions.append(act.HoldPlayout())
+            self._weigh(self._hearing.frame(self._now, event.speech, voiced, voiced_s))
         if isinstance(found, SpeechEnded):
             self._ended(found)
 
@@ -143,12 +147,12 @@ class InterruptionController:
         with_the_reply = over > 0 and speech.voiced_s - over < self._options.min_turn_s
         if with_the_reply and self._turn.place is Place.MODEL and not over_agent:
             self._actions += self._turn.discard("ended with the reply")
-        if self.state is State.HELD:
-            self._verdict(self._judge.ended(self._now, speech.ended_at))
-        elif self._excused:
-            self._pardon()
-            if self._turn.place is Place.KEPT:
-                self._actions += self._turn.discard("backchannel")
+        if self._asking:
+            self._weigh(self._hearing.ended(self._now, speech.ended_at))
+        if self._hearing.excused and self._hearing.due() is None:  # nobody is going to settle it
+            self._verdict(Verdict.BACKCHANNEL)
+        if self._turn.place is Place.MODEL:
+            self._actions.append(act.AskTurnEnd(self._now - speech.ended_at))
 
     def _lost(self, event: ev.InputLost) -> None:
         self._frame_at = None
@@ -159,6 +163,7 @@ class InterruptionController:
     def _commit_requested(self, event: ev.CommitRequested) -> None:
         if self.state is State.HELD:
             self._step(Trigger.VERDICT_TURN, "committed by the application")
+        self._hearing.close()
         self._cut_speech()
         if self._turn.place is not Place.NOWHERE:
             self._actions += self._turn.commit(self._now, False, 0.0)
@@ -167,6 +172,8 @@ class InterruptionController:
         self._actions += self._turn.discard("cleared by the application")
         if self.state is State.HELD:
             self._step(Trigger.VERDICT_BACKCHANNEL, "cleared by the application")
+            self._resumed_at = None
+        self._hearing.close()
         self._cut_speech()
 
     def _cut_speech(self) -> None:
@@ -205,8 +212,12 @@ class InterruptionController:
             self._step(Trigger.OVER)
 
     def _verdict_reached(self, event: ev.VerdictReached) -> None:
-        if event.speech is None or event.speech == self._speech:
+        if self._hearing.concerns(event.speech):
             self._verdict(event.verdict, event.reason)
+
+    def _opinion_reached(self, event: ev.OpinionReached) -> None:
+        if self._asking:
+            self._weigh(self._hearing.opinion(self._now, event.speech, event.opinion))
 
     def _interrupt_requested(self, event: ev.InterruptRequested) -> None:
         self._wanted = event.reply_id
@@ -229,7 +240,7 @@ class InterruptionController:
         return State.THINKING
 
     def _speak(self, reason: str) -> State:
-        if self._onset.speaking and not self._excused and self._hold(reason) is State.HELD:
+        if self._onset.speaking and not self._hearing.excused and self._hold(reason) is State.HELD:
             return State.HELD
         return State.SPEAKING
 
@@ -241,10 +252,12 @@ class InterruptionController:
         self._actions += self._turn.keep(self._now)
         if not (self._replies.interruptible and self._options.interruptions):
             return self.state
-        self._speech += 1
-        self._judge_asked = None
-        self._judge.begin(self._speech, self._now, self._onset.voiced_s if self._fresh() else 0.0)
-        self._actions.append(act.HoldPlayout())
+        self._hearing.begin(self._now, self._onset.voiced_s if self._fresh() else 0.0)
+        if self._resumed_at is not None and self._now < self._resumed_at + self._options.rehold_s:
+            self._hearing.excused = True  # the same cough again: judged while the agent goes on
+            return self.state
+        self._ducked = self._options.duck_db > 0
+        self._actions.append(act.HoldPlayout(self._ducked))
         return State.HELD
 
     def _fresh(self) -> bool:
@@ -252,20 +265,31 @@ class InterruptionController:
         return self._onset.voiced_s <= self._options.onset_s + self._options.speech_gap_s
 
     def _resume(self, reason: str) -> State:
+        self._ducked = False
+        self._resumed_at = self._now
         self._actions.append(act.ResumePlayout(reason))
-        self._excused = self._onset.speaking and self._turn.place is Place.KEPT
-        if not self._excused:
-            self._judge.forget()
+        self._hearing.excused = self._onset.speaking and self._turn.place is Place.KEPT
+        if not self._hearing.excused:
+            self._hearing.close()
             if self._turn.place is Place.KEPT:
                 self._actions += self._turn.discard(reason)
         return State.SPEAKING if self._replies.in_ear else State.THINKING
 
+    def _settle(self, reason: str) -> State:
+        """What was excused while it lasted is over and was none."""
+        if self._hearing.excused and not self._onset.speaking:
+            self._hearing.close()
+            if self._turn.place is Place.KEPT:
+                self._actions += self._turn.discard(reason)
+        return self.state
+
     def _yield_late(self, reason: str) -> State:
         """What was judged a backchannel became words."""
-        return self._yield(reason) if self._excused else self.state
+        return self._yield(reason) if self._hearing.excused else self.state
 
     def _yield(self, reason: str) -> State:
-        self._pardon()
+        self._ducked = False
+        self._hearing.close()
         self._yield_replies(reason)
         self._actions += self._turn.to_model(self._now)
         return State.YIELDED
@@ -279,7 +303,7 @@ class InterruptionController:
             if self.state is State.HELD:
                 self._actions.append(act.HoldPlayout())  # the yield ended it
             return self.state
-        self._pardon()
+        self._hearing.close()
         if self._turn.place is Place.KEPT:
             if self._onset.speaking:
                 self._actions += self._turn.to_model(self._now)
@@ -290,9 +314,9 @@ class InterruptionController:
     def _end(self, reason: str) -> State:
         """The reply was heard to its end; what the person says meanwhile is theirs."""
         following = State.THINKING if self._replies.waiting else State.QUIET
-        if self._excused and self._replies.waiting:
+        if self._hearing.excused and self._replies.waiting:
             return following
-        self._pardon()
+        self._hearing.close()
         if self._turn.place is Place.KEPT:
             if not self._onset.speaking:
                 self._actions += self._turn.discard("over before the reply was")
@@ -303,7 +327,8 @@ class InterruptionController:
         return following
 
     def _end_held(self, reason: str) -> State:
-        self._pardon()
+        self._ducked = False
+        self._hearing.close()
         self._actions.append(act.ResumePlayout("nothing was left to hold"))
         return self._end(reason)
 
@@ -322,16 +347,21 @@ class InterruptionController:
 
     # Helpers.
 
-    def _pardon(self) -> None:
-        """The speech that is on needs no verdict any more."""
-        self._judge.forget()
-        self._excused = False
-
     def _yield_replies(self, reason: str, only: str | None = None) -> bool:
         """Yields all replies, or only one; whether there was any."""
         taken = self._replies.take(only)
         self._actions += [act.YieldFloor(reply_id, heard, reason) for reply_id, heard in taken]
         return bool(taken)
+
+    @property
+    def _asking(self) -> bool:
+        """Whether the arbiter has a speech before it."""
+        return self.state is State.HELD or self._hearing.excused
+
+    def _weigh(self, verdict: Verdict | None) -> None:
+        """Takes what the arbiter says, and has the judges asked if it wants to know more."""
+        self._actions += self._hearing.questions(self._now)
+        self._verdict(verdict)
 
     def _verdict(self, verdict: Verdict | None, reason: str = "") -> None:
         if verdict is Verdict.TURN:
@@ -347,11 +377,8 @@ class InterruptionController:
             and self._now >= self._frame_at + self._options.input_gap_s
         ):
             self._lost(ev.InputLost(self._now))
-        if self.state is State.HELD:
-            judged = self._judge_due()
-            if judged is not None and self._now >= judged:
-                self._judge_asked = judged
-                self._verdict(self._judge.expire(self._now))
+        if self._asking:
+            self._weigh(self._hearing.expire(self._now))
         self._actions += self._turn.tail_over(self._now)
         if self._turn.over(self._now, self._onset.speaking):
             speaking = self._onset.speaking
@@ -360,7 +387,7 @@ class InterruptionController:
                 self._actions += self._turn.to_model(self._now, self._onset.voiced_s)
         elif (
             self.state is not State.HELD
-            and not self._excused
+            and not self._hearing.excused
             and self._turn.lapsed(self._now, self._onset.speaking)
         ):
             self._actions += self._turn.discard("over before the reply was")
@@ -381,11 +408,6 @@ class InterruptionController:
             self.state = following
             self._since = self._now
 
-    def _judge_due(self) -> float | None:
-        """The judge's deadline, unless it has passed already and brought no answer."""
-        due = self._judge.deadline()
-        return None if due == self._judge_asked else due
-
     def _unforeseen(self, event: object) -> None:
         self.unforeseen[type(event).__name__] += 1
         if self._strict:
@@ -404,6 +426,7 @@ class InterruptionController:
         ev.PlayoutAdvanced: _advanced,
         ev.PlayoutEnded: _playout_ended,
         ev.ReplyEnded: _reply_ended,
+        ev.OpinionReached: _opinion_reached,
         ev.VerdictReached: _verdict_reached,
         ev.EndOfTurnEstimated: _estimated,
         ev.CommitRequested: _commit_requested,

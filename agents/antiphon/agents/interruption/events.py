@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
 
+from antiphon.agents.interruption.arbiter import Opinion
 from antiphon.agents.interruption.verdicts import Verdict
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "Event",
     "InputLost",
     "InterruptRequested",
+    "OpinionReached",
     "PlayoutAdvanced",
     "PlayoutEnded",
     "PlayoutStarted",
@@ -40,7 +42,7 @@ class Reason(Enum):
     """Why the controller wants to be woken."""
 
     VERDICT = "verdict"
-    """HELD: the judge's deadline, or the longest hold."""
+    """HELD: the arbiter's deadline, or the longest hold."""
     STALL = "stall"
     """SPEAKING: the playout has not advanced for ``stall_s``."""
     THINKING = "thinking"
@@ -128,14 +130,24 @@ class ReplyEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class OpinionReached:
+    """A judge has answered."""
+
+    now: float
+    speech: int
+    """The number given with the question; an answer about another speech changes nothing."""
+    opinion: Opinion
+
+
+@dataclass(frozen=True, slots=True)
 class VerdictReached:
-    """An asynchronous judge has an answer."""
+    """Somebody else has decided: a model's own turn detection, the application."""
 
     now: float
     verdict: Verdict
     reason: str
     speech: int | None = None
-    """The number given to `Judge.begin`; an answer about another speech changes nothing. None: whatever
+    """The number given to `Arbiter.begin`; an answer about another speech changes nothing. None: whatever
     speech waits for a verdict."""
 
 
@@ -188,6 +200,7 @@ Event = (
     | PlayoutAdvanced
     | PlayoutEnded
     | ReplyEnded
+    | OpinionReached
     | VerdictReached
     | EndOfTurnEstimated
     | CommitRequested

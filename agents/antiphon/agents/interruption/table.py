@@ -1,7 +1,7 @@
 """Who has the floor, as a table: states, events, and what each pair does.
 
 Every pair of a state and an event is written. A rule names the controller's method and the states it
-may lead to; `IGNORE` stays. The picture in the docs is drawn from here.
+may lead to; `IGNORE` stays. The picture in docs/turn-taking.md is drawn from here.
 
 - QUIET: the agent says nothing and is asked nothing. The only state without a deadline.
 - THINKING: a reply was asked for, and nothing of it is heard yet.
@@ -17,7 +17,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-__all__ = ["IGNORE", "TRANSITIONS", "Rule", "State", "Trigger", "mermaid"]
+from antiphon.agents.interruption.events import Reason
+
+__all__ = ["IGNORE", "LIMITS", "TRANSITIONS", "Rule", "State", "Trigger", "mermaid"]
 
 
 class State(Enum):
@@ -73,7 +75,7 @@ TRANSITIONS: Final[Mapping[tuple[State, Trigger], Rule]] = {
     (_Q, Trigger.OVERDUE): IGNORE,
     (_T, Trigger.ONSET): Rule("_hold", (_T, _H)),
     (_T, Trigger.VERDICT_TURN): Rule("_yield_late", (_T, _Y)),
-    (_T, Trigger.VERDICT_BACKCHANNEL): IGNORE,
+    (_T, Trigger.VERDICT_BACKCHANNEL): Rule("_settle", (_T,)),
     (_T, Trigger.REQUESTED): IGNORE,
     (_T, Trigger.STARTED): Rule("_speak", (_S, _H)),
     (_T, Trigger.ADVANCED): Rule("_speak", (_S, _H)),
@@ -83,7 +85,7 @@ TRANSITIONS: Final[Mapping[tuple[State, Trigger], Rule]] = {
     (_T, Trigger.OVERDUE): Rule("_stall", (_Q, _T)),
     (_S, Trigger.ONSET): Rule("_hold", (_S, _H)),
     (_S, Trigger.VERDICT_TURN): Rule("_yield_late", (_S, _Y)),
-    (_S, Trigger.VERDICT_BACKCHANNEL): IGNORE,
+    (_S, Trigger.VERDICT_BACKCHANNEL): Rule("_settle", (_S,)),
     (_S, Trigger.REQUESTED): IGNORE,
     (_S, Trigger.STARTED): Rule("_speak", (_S, _H)),
     (_S, Trigger.ADVANCED): Rule("_advance", (_S,)),
@@ -112,6 +114,15 @@ TRANSITIONS: Final[Mapping[tuple[State, Trigger], Rule]] = {
     (_Y, Trigger.INTERRUPT): IGNORE,
     (_Y, Trigger.OVERDUE): Rule("_rest", (_Q, _T)),
 }
+
+
+LIMITS: Final[Mapping[State, tuple[str, Reason]]] = {
+    State.THINKING: ("thinking_s", Reason.THINKING),
+    State.SPEAKING: ("stall_s", Reason.STALL),
+    State.HELD: ("hold_s", Reason.VERDICT),
+    State.YIELDED: ("cancel_s", Reason.CANCEL),
+}
+"""The field of `TurnTaking` with the longest time in a state, and what a deadline of it is named."""
 
 
 def mermaid() -> str:

@@ -1,23 +1,13 @@
-"""Verdicts: does the person who speaks over the agent want the floor?
-
-A `Judge` is asked about one speech at a time, while the playout is held. It is fed by the controller
-and answers from what it was fed; it neither holds nor resumes anything. A judge that needs time (a
-recogniser, a classifier in a pool) returns None here and has its shell hand a `VerdictReached` event to
-the controller later, with the number of the speech it is about; the controller's own ``hold_s``
-deadline covers the judge that never answers.
-
-`DurationJudge` is the first version: it looks only at how long the voice lasts.
-"""
+"""Verdicts: what a speech over the agent's voice was."""
 
 from __future__ import annotations
 
 from enum import Enum
-from typing import Final, Protocol
+from typing import Final
 
-__all__ = ["WINDOW_S", "DurationJudge", "Judge", "Verdict"]
+__all__ = ["WINDOW_S", "Verdict"]
 
 WINDOW_S: Final = 0.032  # s; one Silero window, 512 samples at 16 kHz
-_HALF_WINDOW_S: Final = WINDOW_S / 2  # s; durations are met to the nearest whole window
 
 
 class Verdict(Enum):
@@ -29,89 +19,3 @@ class Verdict(Enum):
     """The person listens ("mm-hm"), or it was no speech at all."""
     UNSURE = "unsure"
     """Cannot be told yet; counts as no answer."""
-
-
-class Judge(Protocol):
-    """Answers whether one speech over the agent's voice is a turn.
-
-    The controller calls `begin` at the onset, then `frame` for each window and `ended` when the voice
-    has stopped, in order, until a verdict stands or `forget`. Times are s, monotonic.
-    """
-
-    def begin(self, speech: int, now: float, voiced_s: float) -> None:
-        """A speech begins; everything about the one before is forgotten.
-
-        Args:
-            speech: Its number, to be given back in an asynchronous `VerdictReached`.
-            now: When the onset was found.
-            voiced_s: Voice heard of it so far, s.
-        """
-
-    def frame(self, now: float, speech: float, voiced: bool) -> Verdict | None:
-        """One window of 32 ms.
-
-        Args:
-            now: Arrival of its last sample.
-            speech: The detector's probability, 0 to 1.
-            voiced: Whether the onset detector counts it as voice.
-        """
-
-    def ended(self, now: float, ended_at: float) -> Verdict | None:
-        """The voice was found to have stopped; ``ended_at`` is its last sample. It may come back."""
-
-    def deadline(self) -> float | None:
-        """When `expire` is to be called if nothing else happens, or None."""
-
-    def expire(self, now: float) -> Verdict | None:
-        """The deadline has passed."""
-
-    def forget(self) -> None:
-        """The speech needs no verdict any more."""
-
-
-class DurationJudge:
-    """TURN once ``yield_after_s`` of voice stand over the agent's; BACKCHANNEL once the voice ended
-    sooner and ``resume_quiet_s`` are quiet.
-
-    Args:
-        yield_after_s: Voice, pauses left out, s.
-        resume_quiet_s: Quiet since the last voiced sample, s.
-    """
-
-    def __init__(self, *, yield_after_s: float, resume_quiet_s: float) -> None:
-        self._yield_after_s = yield_after_s
-        self._resume_quiet_s = resume_quiet_s
-        self._voiced_s = 0.0
-        self._quiet_at: float | None = None
-
-    def begin(self, speech: int, now: float, voiced_s: float) -> None:
-        self._voiced_s = voiced_s
-        self._quiet_at = None
-
-    def frame(self, now: float, speech: float, voiced: bool) -> Verdict | None:
-        if voiced:
-            self._voiced_s += WINDOW_S
-            if self._quiet_at is not None:
-                self._quiet_at = now + self._resume_quiet_s
-        return self._verdict(now)
-
-    def ended(self, now: float, ended_at: float) -> Verdict | None:
-        self._quiet_at = ended_at + self._resume_quiet_s
-        return self._verdict(now)
-
-    def deadline(self) -> float | None:
-        return self._quiet_at
-
-    def expire(self, now: float) -> Verdict | None:
-        return self._verdict(now)
-
-    def forget(self) -> None:
-        self._voiced_s = 0.0
-        self._quiet_at = None
-
-    def _verdict(self, now: float) -> Verdict | None:
-        if self._voiced_s >= self._yield_after_s - _HALF_WINDOW_S:
-            return Verdict.TURN
-        if self._quiet_at is not None and now >= self._quiet_at:
-            return Verdict.BACKCHANNEL
-        return None

@@ -17,12 +17,13 @@ from collections.abc import Mapping
 from typing import Protocol, assert_never
 
 from antiphon.agents import timeline as tl
-from antiphon.agents.interruption import InterruptionController
+from antiphon.agents.interruption import InterruptionController, Opinion, Question
 from antiphon.agents.interruption import actions as act
 from antiphon.agents.interruption import events as ev
 from antiphon.agents.logs import get_logger
 from antiphon.agents.media.gate import Gate
 from antiphon.agents.media.ingress import Ingress, IngressEvents, VoiceDetector
+from antiphon.agents.media.judging import Asker, Memory
 from antiphon.agents.media.playout import Playout, PlayoutEvents
 from antiphon.agents.media.router import Samples
 from antiphon.agents.media.source import Source
@@ -73,6 +74,8 @@ class MediaCall:
         source: The way to the person's ear.
         listener: The application's side.
         timeline: Where events are noted.
+        asker: Has the judges asked; nobody is when not given.
+        language: What the call speaks, as BCP 47, for the judges; empty when it is not known.
         continuous: Send all live audio on, gate or no gate: for a recogniser that needs to hear the silence.
         log_fields: Added to every log record: call, room, job.
     """
@@ -87,10 +90,16 @@ class MediaCall:
         source: Source,
         listener: Listener,
         timeline: tl.Timeline,
+        asker: Asker | None = None,
+        language: str = "",
         continuous: bool = False,
         log_fields: Mapping[str, str] | None = None,
     ) -> None:
         self._log = log.bind(**(log_fields or {}))
+        self._duck = 10 ** (-options.duck_db / 20)
+        self._asker = asker
+        self._language = language
+        self._memory = Memory()
         self._continuous = continuous
         self._loop = media.loop
         self._controller = controller
@@ -162,6 +171,8 @@ class MediaCall:
         self._closed = True
         if self._timer is not None:
             self._timer.cancel()
+        if self._asker is not None:
+            self._asker.close()
         self.ingress.close()
 
     # The ingress.
@@ -171,10 +182,12 @@ class MediaCall:
         if self._continuous:
             self._listener.turn_audio(samples)
 
-    def _window(self, at: float, speech: float) -> None:
+    def _window(self, at: float, window: Samples, speech: float) -> None:
+        self._memory.add(at, window)
         self._event(ev.VadFrame(at, speech))
 
     def _lose(self) -> None:
+        self._memory.forget()
         self._event(ev.InputLost(self._loop.time()))
         self._gate.forget()
 
@@ -226,16 +239,21 @@ class MediaCall:
 
     def _perform(self, action: act.Action, now: float) -> None:
         match action:
-            case act.HoldPlayout():
+            case act.HoldPlayout(ducked):
                 reply_id = self._playout.reply_id or ""
-                heard = self._playout.hold(self._loop.time())
-                self._note(tl.Hold(self._loop.time(), _ms(heard), reply_id))
+                now = self._loop.time()
+                heard = self._playout.duck(now, self._duck) if ducked else self._playout.hold(now)
+                self._note(tl.Hold(now, _ms(heard), reply_id, ducked))
             case act.ResumePlayout(reason):
                 reply_id = self._playout.reply_id or ""
                 heard = self._playout.resume(self._loop.time())
                 self._note(tl.Resume(self._loop.time(), _ms(heard), reason, reply_id))
             case act.YieldFloor(reply_id, _, reason):
                 self._yield(reply_id, reason, self._loop.time())
+            case act.AskJudges():
+                self._ask(action)
+            case act.AskTurnEnd():
+                pass
             case act.OpenGate():
                 self._at_model = True
                 self._gate.open(now - self._voice_at)
@@ -264,6 +282,19 @@ class MediaCall:
                 self._note(tl.Failure(self._loop.time(), "ReplyStalled", "no audio came", fatal=False))
             case _:
                 assert_never(action)
+
+    def _ask(self, action: act.AskJudges) -> None:
+        if self._asker is None:
+            return
+        audio, voice_at = self._memory.since(self._voice_at)
+        question = Question(action.occasion, audio, voice_at, action.voiced_s, action.quiet_s, self._language)
+        self._asker.ask(question, lambda opinion: self._told(action.speech, opinion))
+
+    def _told(self, speech: int, opinion: Opinion) -> None:
+        now = self._loop.time()
+        occasion = opinion.occasion.value
+        self._note(tl.Opinion(now, opinion.judge, occasion, opinion.probability, opinion.took_s))
+        self._event(ev.OpinionReached(now, speech, opinion))
 
     def _yield(self, reply_id: str, reason: str, now: float) -> None:
         heard = self._playout.drop(reply_id, now)

@@ -46,8 +46,9 @@ class IngressEvents:
 
     audio: Callable[[Samples], None]
     """The person's next audio, mono int16 at 24 kHz."""
-    window: Callable[[float, float], None]
-    """A window's arrival, s, and its probability of speech; after the audio it ends with."""
+    window: Callable[[float, Samples, float], None]
+    """A window's arrival, s, its samples at 16 kHz, shape (512,), and its probability of speech; after
+    the audio it ends with."""
     lost: Callable[[], None]
     """No more audio comes for now."""
 
@@ -176,4 +177,4 @@ class Ingress:
             return
         self._events.audio(samples)
         for window in self._windows.push(samples):
-            self._events.window(now, self._detector.window(window))
+            self._events.window(now, window, self._detector.window(window))

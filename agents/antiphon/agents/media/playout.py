@@ -87,6 +87,8 @@ class Playout:
         self._waiting: deque[_Reply] = deque()
         self._retired: deque[str] = deque(maxlen=64)
         self._held = False
+        self._gain = 1.0
+        self._gain_before = 1.0  # what the next push ramps from
         # What the transport's queue holds, oldest first, as (is speech, samples); pruned as it drains.
         self._runs: deque[tuple[bool, int]] = deque()
         self.next_tick = 0.0
@@ -141,11 +143,33 @@ class Playout:
         if self._held:
             return self.heard(now)
         self._held = True
-        return self._cut(now)
+        position = self._cut(now)
+        self._gain = self._gain_before = 1.0
+        return position
+
+    def duck(self, now: float, gain: float) -> int:
+        """Goes on at another level, what is queued included; returns the position heard.
+
+        Args:
+            now: s.
+            gain: A factor, 0 to 1.
+        """
+        position = self.heard(now)
+        if self._held or gain == self._gain:
+            return position
+        self._gain_before, self._gain = self._gain, gain
+        queued = self._speech_queued(now)
+        if self._reply is not None and queued:
+            self._source.clear(now)
+            self._runs.clear()
+            self._reply.pushed -= queued
+            self.tick(now)
+        return position
 
     def resume(self, now: float) -> int:
-        """Goes on where it was held, and returns that position."""
+        """Goes on where it was held, or at full level, and returns that position."""
         position = self.heard(now)
+        self.duck(now, 1.0)
         if self._held:
             self._held = False
             if self._reply is not None:
@@ -161,6 +185,7 @@ class Playout:
         """
         position = self.heard(now) if self._held else self._cut(now)
         self._held = False
+        self._gain = self._gain_before = 1.0
         if self._reply is not None:
             self._retired.append(self._reply.id)
             self._reply = None
@@ -206,7 +231,7 @@ class Playout:
         room = round((DEPTH_S - self._source.queued_s(now)) * self._rate)
         if room <= 0:
             return
-        samples = self._take(reply, room)
+        samples = self._leveled(self._take(reply, room))
         if reply.fade_in or not reply.started:
             samples = _faded(samples, self._fade_in)
             reply.fade_in = False
@@ -227,6 +252,17 @@ class Playout:
         stop = min(reply.back, start + wanted)
         reply.pushed = stop
         return self._between(reply, start, stop)
+
+    def _leveled(self, samples: Samples) -> Samples:
+        """The samples at the level that is wanted, with a ramp from the one before."""
+        if self._gain == self._gain_before == 1.0:
+            return samples
+        gains = np.full(len(samples), self._gain, dtype=np.float32)
+        count = min(len(self._fade_in), len(samples))
+        gains[:count] += (self._gain_before - self._gain) * (1.0 - self._fade_in[:count])
+        self._gain_before = self._gain
+        leveled: Samples = (samples * gains).astype(np.int16)
+        return leveled
 
     def _between(self, reply: _Reply, start: int, stop: int) -> Samples:
         parts: list[Samples] = []
@@ -253,7 +289,7 @@ class Playout:
         self._runs.clear()
         reply.pushed = heard
         tail = self._between(reply, heard, min(heard + len(self._fade_in), reply.back))
-        tail = _faded(tail, self._fade_in[::-1])
+        tail = _faded(self._leveled(tail), self._fade_in[::-1])
         # One push: two that follow each other closely could be queued in either order.
         self._push(np.concatenate([tail, silence[len(tail) :]]), now, speech=0)
         self.next_tick = now + _IDLE_TICK_S

@@ -1,0 +1,206 @@
+"""Weighs what the judges say of a speech, how long it lasts, and whether it is one of several.
+
+The evidence is added up as log-odds that the person wants the floor: each judge's opinion by its weight,
+and the voice's length. A verdict falls when the sum is clear enough:
+
+- TURN above `yield_at` at any time, BACKCHANNEL below `resume_at` while the voice goes on, once a judge was
+  heard;
+- at a pause, as soon as the judges who were asked about it have answered, or `judge_s` after it began,
+  TURN above `turn_at` and BACKCHANNEL below;
+- without any opinion, by duration alone: as long as `yield_after_s` is a turn.
+
+A judge that fails, is late or has no opinion counts as absent. Two starts within `_REPEAT_S` weigh more
+than one. No clock: times are arguments, s, monotonic.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from antiphon.agents.interruption.arbiter import Arbiter, DurationArbiter, Opinion
+from antiphon.agents.interruption.judges import Judge, Occasion
+from antiphon.agents.interruption.verdicts import WINDOW_S, Verdict
+from antiphon.agents.options import TurnTaking
+
+__all__ = ["WEIGHTS", "FusionArbiter", "arbiter_for", "log_odds"]
+
+WEIGHTS: Final[Mapping[str, float]] = {"acoustic": 1.0, "lexical": 1.4, "semantic": 1.6, "transcript": 1.4}
+"""How much a judge's log-odds count; 1 for a judge that is not named."""
+_EARLY_S: Final = (0.25, 0.5)  # s of voice at which the judges are asked how it sounds
+_PAUSE_S: Final = 0.19  # s without voice after which they are asked about what was said
+_LONG_S: Final = 1.2  # s of voice at which words should tell …
+_AGAIN_S: Final = 1.0  # … and again after each so many, s
+_REPEAT_S: Final = 2.0  # s between two starts that belong together ("wait … wait")
+_REPEAT_ODDS: Final = 0.7  # log-odds that a second start brings; chosen
+_LENGTH_FROM_S: Final = 0.9  # s; no backchannel of the recorded ones has more voice than that
+_LENGTH_ODDS_PER_S: Final = 3.0  # log-odds for each further s of voice; chosen
+_LEAST: Final = 0.02  # a probability counts as no surer than this, or its complement
+_HALF_WINDOW_S: Final = WINDOW_S / 2
+
+
+def log_odds(probability: float) -> float:
+    """The log-odds of a probability, held to what a single judge may be sure of."""
+    p = min(max(probability, _LEAST), 1.0 - _LEAST)
+    return math.log(p / (1.0 - p))
+
+
+def arbiter_for(options: TurnTaking, judges: Sequence[Judge]) -> Arbiter:
+    """What weighs these judges for one call; with none of them, duration decides."""
+    if not judges:
+        return DurationArbiter(yield_after_s=options.yield_after_s, resume_quiet_s=options.resume_quiet_s)
+    asked = {
+        occasion: frozenset(judge.name for judge in judges if occasion in judge.occasions)
+        for occasion in Occasion
+    }
+    return FusionArbiter(options, asked)
+
+
+class FusionArbiter:
+    """One call's arbiter.
+
+    Args:
+        options: `turn_at`, `yield_at`, `resume_at`, `judge_s`, `yield_after_s`, `resume_quiet_s`.
+        judges: Names of the judges who are asked, by occasion.
+        weights: Instead of `WEIGHTS`.
+    """
+
+    def __init__(
+        self,
+        options: TurnTaking,
+        judges: Mapping[Occasion, frozenset[str]],
+        weights: Mapping[str, float] = WEIGHTS,
+    ) -> None:
+        self._options = options
+        self._judges = judges
+        self._weights = weights
+        self._turn_odds = log_odds(options.turn_at)
+        self._yield_odds = log_odds(options.yield_at)
+        self._resume_odds = log_odds(options.resume_at)
+        self._began_at: float | None = None
+        self._repeats = 0
+        self._forget_speech()
+
+    def _forget_speech(self) -> None:
+        self._voiced_s = 0.0
+        self._voice_at = 0.0  # arrival of the last voiced window
+        self._quiet = False  # the voice has stopped; it may come back
+        self._due: list[Occasion] = []
+        self._early = 0  # how many of `_EARLY_S` were asked
+        self._long_at = _LONG_S
+        self._opinions: dict[str, float] = {}
+        self._awaited: frozenset[str] = frozenset()  # judges who have not answered about this pause
+        self._pause_until: float | None = None
+        self._asked_pause = False
+
+    def begin(self, speech: int, now: float, voiced_s: float) -> None:
+        """A speech begins."""
+        again = self._began_at is not None and now - self._began_at < _REPEAT_S
+        self._repeats = self._repeats + 1 if again else 0
+        self._began_at = now
+        self._forget_speech()
+        self._voiced_s = voiced_s
+        self._voice_at = now
+
+    def frame(self, now: float, speech: float, voiced: bool) -> Verdict | None:
+        """One window of 32 ms."""
+        if voiced:
+            self._voiced_s += WINDOW_S
+            self._voice_at = now
+            if self._quiet or self._asked_pause:  # it goes on: what was asked about the pause is old
+                self._quiet = self._asked_pause = False
+                self._pause_until = None
+                self._awaited = frozenset()
+            self._ask_going_on()
+        elif not self._asked_pause and now - self._voice_at >= _PAUSE_S - _HALF_WINDOW_S:
+            self._ask_pause(now)
+        return self._verdict(now)
+
+    def ended(self, now: float, ended_at: float) -> Verdict | None:
+        """The voice was found to have stopped."""
+        self._quiet = True
+        if not self._asked_pause:
+            self._ask_pause(now)
+        return self._verdict(now)
+
+    def occasion(self) -> Occasion | None:
+        """Why the judges are to be asked now."""
+        return self._due.pop(0) if self._due else None
+
+    def opinion(self, now: float, opinion: Opinion) -> Verdict | None:
+        """A judge's answer."""
+        p = opinion.probability
+        if p is not None and math.isfinite(p) and 0.0 <= p <= 1.0:
+            self._opinions[opinion.judge] = p
+        if opinion.occasion is Occasion.PAUSE:
+            self._awaited -= {opinion.judge}
+        return self._verdict(now)
+
+    def deadline(self) -> float | None:
+        """When the judges asked about a pause are no longer waited for."""
+        return self._pause_until
+
+    def expire(self, now: float) -> Verdict | None:
+        """The deadline has passed."""
+        return self._verdict(now)
+
+    def forget(self) -> None:
+        """The speech needs no verdict any more."""
+        self._forget_speech()
+
+    def odds(self) -> float:
+        """Log-odds that the speech is a turn, from what is known of it."""
+        known = sum(self._weights.get(name, 1.0) * log_odds(p) for name, p in self._opinions.items())
+        length = max(self._voiced_s - _LENGTH_FROM_S, 0.0) * _LENGTH_ODDS_PER_S
+        return known + length + (_REPEAT_ODDS if self._repeats else 0.0)
+
+    def _ask_going_on(self) -> None:
+        if self._early < len(_EARLY_S) and self._voiced_s >= _EARLY_S[self._early] - _HALF_WINDOW_S:
+            self._early += 1
+            self._ask(Occasion.EARLY)
+        if self._voiced_s >= self._long_at - _HALF_WINDOW_S:
+            self._long_at += _AGAIN_S
+            self._ask(Occasion.LONG)
+
+    def _ask_pause(self, now: float) -> None:
+        self._asked_pause = True
+        self._awaited = self._judges.get(Occasion.PAUSE, frozenset())
+        # Nobody to wait for: duration needs its own quiet.
+        wait = self._options.judge_s if self._awaited else self._options.resume_quiet_s - _PAUSE_S
+        self._pause_until = now + max(wait, 0.0)
+        self._ask(Occasion.PAUSE)
+
+    def _ask(self, occasion: Occasion) -> None:
+        if self._judges.get(occasion):
+            self._due.append(occasion)
+
+    def _verdict(self, now: float) -> Verdict | None:
+        if not self._opinions:
+            return self._by_duration(now)
+        odds = self.odds()
+        if odds >= self._yield_odds:
+            return Verdict.TURN
+        if odds <= self._resume_odds and not self._awaited:
+            return Verdict.BACKCHANNEL
+        if self._pause_over(now):
+            return Verdict.TURN if odds >= self._turn_odds else Verdict.BACKCHANNEL
+        return None
+
+    def _by_duration(self, now: float) -> Verdict | None:
+        """Nobody has an opinion (yet): a voice that goes on for long is a turn."""
+        long_enough = self._voiced_s >= self._options.yield_after_s - _HALF_WINDOW_S
+        if self._pause_over(now):
+            return Verdict.TURN if long_enough else Verdict.BACKCHANNEL
+        patient = bool(self._judges.get(Occasion.EARLY) or self._judges.get(Occasion.PAUSE))
+        if long_enough and not (patient and self._voiced_s < self._options.decide_s - _HALF_WINDOW_S):
+            return Verdict.TURN
+        return None
+
+    def _pause_over(self, now: float) -> bool:
+        """Whether all that can be known of the pause is known."""
+        if not self._asked_pause or self._pause_until is None:
+            return False
+        if self._judges.get(Occasion.PAUSE) and not self._awaited:
+            return True
+        return now >= self._pause_until

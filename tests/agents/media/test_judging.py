@@ -1,0 +1,127 @@
+"""Judges on threads of their own, answered for on the test's."""
+
+from __future__ import annotations
+
+import math
+import queue
+import threading
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from antiphon.agents.interruption.arbiter import Opinion
+from antiphon.agents.interruption.judges import RATE_HZ, Occasion, Question
+from antiphon.agents.media import judging
+from antiphon.agents.media.judging import Judging, Memory, answered
+
+QUESTION = Question(Occasion.PAUSE, np.zeros(16_000, np.int16), 4800, 0.4, 0.2)
+
+
+class Someone:
+    """A judge that says what it is told to."""
+
+    def __init__(self, answer: object, name: str = "someone") -> None:
+        self.answer = answer
+        self.name = name
+        self.occasions = frozenset({Occasion.PAUSE})
+        self.warm = threading.Event()
+        self.thread = ""
+
+    def warm_up(self) -> None:
+        self.warm.set()
+
+    def opinion(self, question: Question) -> float | None:
+        self.thread = threading.current_thread().name
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer  # type: ignore[return-value]
+
+
+class Post:
+    """The media loop: what is posted is run by the test."""
+
+    def __init__(self) -> None:
+        self.posted: queue.Queue[Callable[[], None]] = queue.Queue()
+
+    def __call__(self, function: Callable[[], None]) -> None:
+        self.posted.put(function)
+
+
+def test_each_judge_answers_once_on_the_media_loop() -> None:
+    quick, slow, other = Someone(0.8, "quick"), Someone(None, "slow"), Someone(0.1, "other")
+    other.occasions = frozenset({Occasion.LONG})
+    post = Post()
+    asked = Judging([quick, slow, other], post)
+    got: list[Opinion] = []
+    asked.ask(QUESTION, got.append)
+    for _ in range(2):
+        post.posted.get(timeout=5)()
+    assert {o.judge: o.probability for o in got} == {"quick": 0.8, "slow": None}
+    assert all(o.occasion is Occasion.PAUSE and o.took_s >= 0 for o in got)
+    assert quick.warm.wait(5)
+    assert quick.thread.startswith("antiphon-quick")
+    assert post.posted.empty()
+
+
+def test_nobody_answers_for_a_call_that_is_over() -> None:
+    gate = threading.Event()
+
+    class Slow(Someone):
+        def opinion(self, question: Question) -> float | None:
+            gate.wait(5)
+            return super().opinion(question)
+
+    judge, post = Slow(0.8), Post()
+    asked = Judging([judge], post)
+    got: list[Opinion] = []
+    asked.ask(QUESTION, got.append)
+    asked.close()
+    gate.set()
+    later = Judging([judge], post)  # behind it on the same thread
+    later.ask(QUESTION, got.append)
+    post.posted.get(timeout=5)()
+    assert len(got) == 1
+    assert post.posted.empty()
+
+
+@pytest.mark.parametrize("nonsense", [math.nan, 1.5, -1, "yes", RuntimeError("broken")])
+def test_a_judge_at_fault_is_absent_and_counted(nonsense: object) -> None:
+    name = f"bad {nonsense!r}"
+    judge = Someone(nonsense, name)
+    assert answered(judge, QUESTION) is None
+    assert answered(judge, QUESTION) is None
+    assert judging.faults[name] == 2
+
+
+def test_a_judge_that_cannot_load_is_counted_and_still_asked() -> None:
+    class Unloadable(Someone):
+        def warm_up(self) -> None:
+            raise OSError("no weights")
+
+    post = Post()
+    got: list[Opinion] = []
+    Judging([Unloadable(0.7, "unloadable")], post).ask(QUESTION, got.append)
+    post.posted.get(timeout=5)()
+    assert got[0].probability == 0.7
+    assert judging.faults["unloadable"] == 1
+
+
+def test_memory_gives_the_audio_from_before_the_voice_to_now() -> None:
+    memory = Memory()
+    for step in range(100):
+        memory.add(10.0 + (step + 1) * 0.032, np.full(512, step, np.int16))
+    audio, voice_at = memory.since(11.6)
+    assert len(audio) == pytest.approx((0.3 + 1.6) * RATE_HZ, abs=512)
+    assert voice_at == pytest.approx(0.3 * RATE_HZ, abs=512)
+    assert audio[voice_at] == 50  # the window that arrived from 11.6 on
+    memory.forget()
+    assert len(memory.since(0.0)[0]) == 0
+
+
+def test_memory_is_bounded() -> None:
+    memory = Memory()
+    for step in range(5000):
+        memory.add(step * 0.032, np.zeros(512, np.int16))
+    assert len(memory.since(0.0)[0]) == 8 * RATE_HZ
+    assert len(memory._windows) < 1000
