@@ -28,6 +28,7 @@ from livekit.agents.voice.run_result import RunResult
 
 from antiphon.agents import timeline as tl
 from antiphon.agents.endpointing import Endpointer
+from antiphon.agents.endpointing.estimator import TurnEndEstimator
 from antiphon.agents.errors import ConfigError
 from antiphon.agents.interruption import Arbiter, InterruptionController, Judge
 from antiphon.agents.interruption.fusion import arbiter_for
@@ -75,6 +76,7 @@ class VoiceSession(AgentSession[_T]):
         judges: Whose opinions tell a backchannel from an interruption; shared by the process's calls.
             Those installed when not given; with none, duration alone decides.
         arbiter: Makes what weighs them, in place of `FusionArbiter`.
+        turn_end: Estimates at a pause whether the turn is over; shared by the process's calls.
         language: What the call speaks, as BCP 47 ("en"), for judges who listen to words.
         endpointer: Makes what tells that a turn is over; a fixed silence when not given.
         rejoin_grace_s: How long a person who left may take to come back before the session closes, s.
@@ -92,6 +94,7 @@ class VoiceSession(AgentSession[_T]):
         voice_detector: Callable[[], VoiceDetector] | None = None,
         judges: Sequence[Judge] | None = None,
         arbiter: Callable[[], Arbiter] | None = None,
+        turn_end: TurnEndEstimator | None = None,
         language: str = "",
         endpointer: Callable[[], Endpointer] | None = None,
         rejoin_grace_s: float = 10.0,
@@ -116,6 +119,7 @@ class VoiceSession(AgentSession[_T]):
         self._make_detector = voice_detector or default_detector
         self._judges = default_judges() if judges is None else tuple(judges)
         self._make_arbiter = arbiter
+        self._turn_end = turn_end
         self._language = language
         self._make_endpointer = endpointer
         self._rejoin_grace_s = rejoin_grace_s
@@ -219,7 +223,7 @@ class VoiceSession(AgentSession[_T]):
                 output=lambda: self._audio_out,
             ),
             timeline=self.timeline,
-            asker=Judging(self._judges, self._media.call) if self._judges else None,
+            asker=Judging(self._judges, self._turn_end, self._media.call),
             language=self._language,
             continuous=cascade,
             log_fields=log_fields,

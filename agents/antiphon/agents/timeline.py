@@ -42,6 +42,7 @@ __all__ = [
     "ToolCall",
     "Transcript",
     "Truncation",
+    "TurnEnd",
     "UserState",
     "Yield",
     "read_events",
@@ -91,6 +92,16 @@ class Opinion:
     """Why it was asked: early, pause or long."""
     probability: float | None
     """That the person wants the floor, 0 to 1; None for no opinion, a failure or a late answer."""
+    took_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class TurnEnd:
+    """An estimator said how likely the person has finished."""
+
+    at: float
+    estimator: str
+    probability: float
     took_s: float
 
 
@@ -236,6 +247,7 @@ Event = (
     | Onset
     | SpeechEnded
     | Opinion
+    | TurnEnd
     | Hold
     | Resume
     | Yield

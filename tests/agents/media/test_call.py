@@ -134,10 +134,16 @@ class Desk:
 
     def __init__(self) -> None:
         self.questions: list[tuple[Question, Callable[[Opinion], None]]] = []
+        self.pauses: list[tuple[Samples, float, Callable[[str, float, float], None]]] = []
         self.closed = False
 
     def ask(self, question: Question, answer: Callable[[Opinion], None]) -> None:
         self.questions.append((question, answer))
+
+    def ask_turn_end(
+        self, audio: Samples, quiet_s: float, answer: Callable[[str, float, float], None]
+    ) -> None:
+        self.pauses.append((audio, quiet_s, answer))
 
     def close(self) -> None:
         self.closed = True
@@ -227,6 +233,23 @@ def test_judges_get_the_speech_and_their_answer_decides() -> None:
     assert (noted.judge, noted.occasion, noted.probability) == ("acoustic", "early", 0.97)
     rig.call.close()
     assert rig.desk.closed
+
+
+def test_an_estimate_of_the_turns_end_is_about_its_pause_alone() -> None:
+    rig = Rig(judged=True)
+    rig.sound(0.5, 0)
+    rig.sound(0.5, 8000)
+    rig.sound(0.24, 0)
+    rig.sound(0.5, 8000)
+    rig.sound(0.24, 0)
+    (first, _, early), (second, quiet_s, late) = rig.desk.pauses
+    assert len(second) > len(first) > 0.5 * 16_000
+    assert 0.15 < quiet_s < 0.25
+    early("prosody", 0.9, 0.01)
+    assert rig.timeline.of(tl.TurnEnd) == []
+    late("prosody", 0.8, 0.01)
+    (noted,) = rig.timeline.of(tl.TurnEnd)
+    assert (noted.estimator, noted.probability) == ("prosody", 0.8)
 
 
 def test_a_hold_that_only_lowers_the_voice_is_noted_as_such() -> None:

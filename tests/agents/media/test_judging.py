@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import math
 import queue
 import threading
 from collections.abc import Callable
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from antiphon.agents.interruption.arbiter import Opinion
 from antiphon.agents.interruption.judges import RATE_HZ, Occasion, Question
-from antiphon.agents.media import judging
-from antiphon.agents.media.judging import Judging, Memory, answered
+from antiphon.agents.media.judging import Judging, Memory
 
 QUESTION = Question(Occasion.PAUSE, np.zeros(16_000, np.int16), 4800, 0.4, 0.2)
 
@@ -52,7 +51,7 @@ def test_each_judge_answers_once_on_the_media_loop() -> None:
     quick, slow, other = Someone(0.8, "quick"), Someone(None, "slow"), Someone(0.1, "other")
     other.occasions = frozenset({Occasion.LONG})
     post = Post()
-    asked = Judging([quick, slow, other], post)
+    asked = Judging([quick, slow, other], None, post)
     got: list[Opinion] = []
     asked.ask(QUESTION, got.append)
     for _ in range(2):
@@ -73,38 +72,39 @@ def test_nobody_answers_for_a_call_that_is_over() -> None:
             return super().opinion(question)
 
     judge, post = Slow(0.8), Post()
-    asked = Judging([judge], post)
+    asked = Judging([judge], None, post)
     got: list[Opinion] = []
     asked.ask(QUESTION, got.append)
     asked.close()
     gate.set()
-    later = Judging([judge], post)  # behind it on the same thread
+    later = Judging([judge], None, post)  # behind it on the same thread
     later.ask(QUESTION, got.append)
     post.posted.get(timeout=5)()
     assert len(got) == 1
     assert post.posted.empty()
 
 
-@pytest.mark.parametrize("nonsense", [math.nan, 1.5, -1, "yes", RuntimeError("broken")])
-def test_a_judge_at_fault_is_absent_and_counted(nonsense: object) -> None:
-    name = f"bad {nonsense!r}"
-    judge = Someone(nonsense, name)
-    assert answered(judge, QUESTION) is None
-    assert answered(judge, QUESTION) is None
-    assert judging.faults[name] == 2
+def test_an_estimate_comes_back_with_its_name_and_none_does_not() -> None:
+    class Estimator:
+        name = "ends"
 
+        def __init__(self) -> None:
+            self.answers: list[float | None] = [None, 0.9]
 
-def test_a_judge_that_cannot_load_is_counted_and_still_asked() -> None:
-    class Unloadable(Someone):
-        def warm_up(self) -> None:
-            raise OSError("no weights")
+        def warm_up(self) -> None: ...
+
+        def probability(self, audio: NDArray[np.int16], quiet_s: float) -> float | None:
+            return self.answers.pop(0)
 
     post = Post()
-    got: list[Opinion] = []
-    Judging([Unloadable(0.7, "unloadable")], post).ask(QUESTION, got.append)
+    got: list[tuple[str, float]] = []
+    asked = Judging([], Estimator(), post)
+    for _ in range(2):
+        asked.ask_turn_end(QUESTION.audio, 0.2, lambda name, p, took: got.append((name, p)))
     post.posted.get(timeout=5)()
-    assert got[0].probability == 0.7
-    assert judging.faults["unloadable"] == 1
+    assert got == [("ends", 0.9)]
+    Judging([], None, post).ask_turn_end(QUESTION.audio, 0.2, lambda *_: got.append(("nobody", 0.0)))
+    assert post.posted.empty()
 
 
 def test_memory_gives_the_audio_from_before_the_voice_to_now() -> None:

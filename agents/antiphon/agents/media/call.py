@@ -116,6 +116,8 @@ class MediaCall:
         self._pending: deque[ev.Event] = deque()
         self._draining = False
         self._voice_at = 0.0
+        self._turn_at: float | None = None  # where the voice of the turn at hand began
+        self._pause = 0  # counts the pauses that an estimate was asked about
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         self._closed = False
@@ -252,14 +254,16 @@ class MediaCall:
                 self._yield(reply_id, reason, self._loop.time())
             case act.AskJudges():
                 self._ask(action)
-            case act.AskTurnEnd():
-                pass
+            case act.AskTurnEnd(quiet_s):
+                self._ask_turn_end(quiet_s)
             case act.OpenGate():
+                self._turn_began()
                 self._at_model = True
                 self._gate.open(now - self._voice_at)
             case act.CloseGate():
                 self._gate.close()
             case act.BufferTurn():
+                self._turn_began()
                 self._gate.store(now - self._voice_at)
             case act.ReleaseTurn():
                 self._at_model = True
@@ -267,6 +271,7 @@ class MediaCall:
             case act.CommitTurn(speech_ended_at):
                 audio = self._gate.commit() / RATE_HZ
                 self._at_model = False
+                self._turn_at = None
                 self._note(tl.Commit(self._loop.time(), speech_ended_at, audio))
                 self._listener.turn_committed(speech_ended_at)
             case act.DiscardTurn(reason):
@@ -274,6 +279,7 @@ class MediaCall:
                 if self._at_model or self._continuous:
                     self._listener.turn_discarded()
                 self._at_model = False
+                self._turn_at = None
                 self._note(tl.Discard(self._loop.time(), reason, audio))
             case act.ReportSpeech(speaking, at, over_agent):
                 self._report_speech(speaking, at, over_agent)
@@ -295,6 +301,25 @@ class MediaCall:
         occasion = opinion.occasion.value
         self._note(tl.Opinion(now, opinion.judge, occasion, opinion.probability, opinion.took_s))
         self._event(ev.OpinionReached(now, speech, opinion))
+
+    def _turn_began(self) -> None:
+        if self._turn_at is None:  # else it goes on after a pause
+            self._turn_at = self._voice_at
+
+    def _ask_turn_end(self, quiet_s: float) -> None:
+        self._pause += 1
+        pause = self._pause
+        if self._asker is None or self._turn_at is None:
+            return
+        audio, _ = self._memory.since(self._turn_at)
+
+        def told(estimator: str, probability: float, took_s: float) -> None:
+            if pause == self._pause:  # an answer about an earlier pause is too late
+                now = self._loop.time()
+                self._note(tl.TurnEnd(now, estimator, probability, took_s))
+                self._event(ev.EndOfTurnEstimated(now, probability))
+
+        self._asker.ask_turn_end(audio, quiet_s, told)
 
     def _yield(self, reply_id: str, reason: str, now: float) -> None:
         heard = self._playout.drop(reply_id, now)
