@@ -11,6 +11,7 @@ from pathlib import Path
 
 from antiphon.agents import TurnTaking
 from antiphon.agents.interruption.table import LIMITS, TRANSITIONS, State, Trigger, mermaid
+from antiphon.agents.options import POLICIES
 
 DOCUMENT = Path(__file__).parent / "turn-taking.md"
 
@@ -47,7 +48,16 @@ def options() -> str:
     return "\n".join(lines)
 
 
-PARTS = {"states": states, "deadlines": deadlines, "options": options}
+def policies() -> str:
+    """What each policy sets."""
+    lines = ["| policy | sets |", "|---|---|"]
+    for name, values in POLICIES.items():
+        made = ", ".join(f"`{field}={value:g}`" for field, value in values.items())
+        lines.append(f"| `{name}` | {made or 'nothing: the defaults'} |")
+    return "\n".join(lines)
+
+
+PARTS = {"states": states, "deadlines": deadlines, "policies": policies, "options": options}
 
 
 def generated(text: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import FrozenInstanceError, fields
 import pytest
 
 from antiphon.agents.errors import ConfigError
-from antiphon.agents.options import TurnTaking
+from antiphon.agents.options import POLICIES, TurnTaking
 
 NUMBERS = [spec for spec in fields(TurnTaking) if "low" in spec.metadata]
 
@@ -51,3 +51,28 @@ def test_options_come_from_names_and_texts() -> None:
 def test_options_are_frozen() -> None:
     with pytest.raises(FrozenInstanceError):
         TurnTaking().silence_s = 1.0  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_every_policy_is_valid_and_sets_what_it_says(name: str) -> None:
+    made = TurnTaking.policy(name)
+    for field, value in POLICIES[name].items():
+        assert getattr(made, field) == value
+    assert TurnTaking.policy(name, silence_s=0.9).silence_s == 0.9
+
+
+def test_policies_give_the_floor_up_in_the_order_of_their_names() -> None:
+    attentive, balanced, determined = map(TurnTaking.policy, ("attentive", "balanced", "determined"))
+    for field in ("turn_at", "yield_at", "yield_after_s", "decide_s"):
+        values = [getattr(made, field) for made in (attentive, balanced, determined)]
+        assert values == sorted(set(values))
+
+
+def test_an_unknown_policy_names_the_known() -> None:
+    with pytest.raises(ConfigError, match="balanced, attentive, determined"):
+        TurnTaking.policy("stubborn")
+
+
+def test_a_verdicts_thresholds_must_rise() -> None:
+    with pytest.raises(ConfigError, match="turn_at"):
+        TurnTaking(turn_at=0.9)

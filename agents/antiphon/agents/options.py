@@ -11,11 +11,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Final
+from typing import Any, Final
 
 from antiphon.agents.errors import ConfigError
 
-__all__ = ["TurnTaking"]
+__all__ = ["POLICIES", "TurnTaking"]
 
 
 def _number(default: float, low: float, high: float, unit: str, doc: str) -> float:
@@ -105,6 +105,22 @@ class TurnTaking:
             raise ConfigError("TurnTaking.hold_s", self.hold_s, allowed)
 
     @classmethod
+    def policy(cls, name: str, **changes: Any) -> TurnTaking:
+        """How easily the agent gives up the floor, as a whole.
+
+        Args:
+            name: A name of `POLICIES`: ``balanced``, ``attentive`` (yields early) or ``determined`` (hard to
+                stop).
+            changes: Fields with other values than the policy's.
+
+        Raises:
+            ConfigError: There is no such policy, or a value is wrong.
+        """
+        if name not in POLICIES:
+            raise ConfigError("TurnTaking.policy", name, f"one of {', '.join(POLICIES)}")
+        return cls.from_mapping({**POLICIES[name], **changes})
+
+    @classmethod
     def from_mapping(cls, values: Mapping[str, object]) -> TurnTaking:
         """Builds the options from names and values, e.g. of a file, flags or environment variables.
 
@@ -123,6 +139,17 @@ class TurnTaking:
             read[name] = _read(value, "low" in known[name].metadata) if isinstance(value, str) else value
         return cls(**read)  # type: ignore[arg-type]  # __post_init__ checks every type
 
+
+POLICIES: Final[Mapping[str, Mapping[str, float]]] = {
+    "balanced": {},
+    "attentive": {
+        "turn_at": 0.35, "yield_at": 0.7, "resume_at": 0.06, "yield_after_s": 0.3, "decide_s": 0.6,
+    },
+    "determined": {
+        "turn_at": 0.7, "yield_at": 0.95, "resume_at": 0.25, "yield_after_s": 0.8, "decide_s": 1.5,
+    },
+}  # fmt: skip
+"""What each policy sets otherwise than the defaults; chosen, their effect is in docs/turn-taking.md."""
 
 _SWITCHES: Final[dict[str, bool]] = {
     "true": True, "1": True, "yes": True, "on": True,
