@@ -61,6 +61,7 @@ class TurnTaking:
 
     duck_db: float = _number(0.0, 0.0, 30.0, "dB", "how much lower a hold is at first; 0 for silence at once")
     duck_s: float = _seconds(0.25, 0.05, 2.0, "voice after which a hold that was lowered falls silent")
+    rewind_after_s: float = _seconds(1.0, 0.1, 600.0, "hold after which it goes on at the word it cut")
     rehold_s: float = _seconds(0.4, 0.0, 5.0, "time after a resume in which the agent goes on meanwhile")
 
     turn_at: float = _share(0.5, 0.01, 0.99, "probability at which speech that paused is a turn")

@@ -119,10 +119,11 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Resume:
-    """The playout went on from the very sample where it was held."""
+    """The playout went on: from the very sample where it was held, or from the word that a long hold cut."""
 
     at: float
     heard_ms: int
+    """Position from which it goes on, ms."""
     reason: str = ""
     """Why: the verdict's name, or the deadline's."""
     item_id: str = ""

@@ -60,7 +60,7 @@ class Ear:
 
 
 class Rig:
-    def __init__(self) -> None:
+    def __init__(self, **options: float) -> None:
         self.ear = Ear()
         self.log: list[tuple[str, str, int]] = []
         self.playout = Playout(
@@ -70,6 +70,7 @@ class Rig:
                 advanced=lambda reply, heard: self.log.append(("advanced", reply, heard)),
                 ended=lambda reply, heard: self.log.append(("ended", reply, heard)),
             ),
+            **options,
         )
         self.now = 0.0
         self.playout.tick(0.0)
@@ -345,3 +346,39 @@ def test_what_follows_a_flush_is_at_full_level() -> None:
     before = len(rig.ear.all())
     rig.run(0.5)
     assert loudness(rig.ear.all()[before:]) == 8_000
+
+
+def words() -> Samples:
+    """Words of 0.3 s with pauses of 0.1 s between them."""
+    word = np.full(round(0.3 * RATE), 9_000, np.int16)
+    return np.concatenate([word, np.zeros(round(0.1 * RATE), np.int16)] * 6)
+
+
+@pytest.mark.parametrize(("wait", "goes_on"), [(0.3, 1.0), (1.5, 0.78)])
+def test_a_long_hold_goes_on_at_the_word_it_cut(wait: float, goes_on: float) -> None:
+    rig = Rig(rewind_after_s=1.0)
+    rig.playout.append("r1", words(), rig.now)
+    rig.playout.complete("r1", rig.now)
+    rig.run(1.0)  # in the third word, which began at 0.8 s
+    held = rig.playout.hold(rig.now)
+    assert held / RATE == pytest.approx(1.0, abs=0.001)
+    rig.run(wait)
+    assert rig.playout.resume(rig.now) / RATE == pytest.approx(goes_on, abs=0.03)
+    assert rig.playout.heard(rig.now) == held  # heard is heard, whatever is played again
+    rig.run(0.1)
+    assert rig.playout.hold(rig.now) >= held
+    rig.run(0.1)
+    rig.playout.resume(rig.now)
+    rig.run(2.0)
+    assert rig.events("ended") == [("r1", len(words()))]
+    advanced = [heard for _, heard in rig.events("advanced")]
+    assert advanced == sorted(set(advanced))
+
+
+def test_a_long_hold_in_speech_without_a_pause_goes_on_at_the_sample() -> None:
+    rig = Rig(rewind_after_s=1.0)
+    rig.playout.append("r1", ramp(2.0, start=5_000), rig.now)
+    rig.run(0.5)
+    held = rig.playout.hold(rig.now)
+    rig.run(3.0)
+    assert rig.playout.resume(rig.now) == held

@@ -111,6 +111,7 @@ class MediaCall:
             source,
             PlayoutEvents(self._on_started, self._on_advanced, self._on_ended),
             fade_s=options.fade_s,
+            rewind_after_s=options.rewind_after_s,
         )
         self._interruptible: dict[str, bool] = {}
         self._pending: deque[ev.Event] = deque()

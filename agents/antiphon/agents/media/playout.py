@@ -19,12 +19,14 @@ Callbacks run inside the call that causes them.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from antiphon.agents.media.boundary import last_boundary
 from antiphon.agents.media.router import Samples
 from antiphon.agents.media.source import Source
 
@@ -35,6 +37,7 @@ _TICK_S = 0.040  # s between pushes of speech: fewer native calls than 20 ms, sa
 _IDLE_TICK_S = 0.160  # s between pushes of silence
 _IDLE_DEPTH_S = 0.240  # s; costs nothing, since queued silence is dropped when speech starts
 _MARGIN_S = 0.015  # s before the queue runs dry at which it is topped up at the latest
+_HISTORY_S = 1.0  # s of what was heard that is kept: a rewind reaches back no further
 _STARVED_DEPTH_S = 0.060  # s of silence under a reply whose next audio has not come yet
 
 
@@ -74,9 +77,17 @@ class Playout:
         source: Where the audio goes.
         events: Whom to tell.
         fade_s: Length of the fades, s.
+        rewind_after_s: A hold of so many s or more goes on at the beginning of the word it cut.
     """
 
-    def __init__(self, source: Source, events: PlayoutEvents, *, fade_s: float = 0.005) -> None:
+    def __init__(
+        self,
+        source: Source,
+        events: PlayoutEvents,
+        *,
+        fade_s: float = 0.005,
+        rewind_after_s: float = math.inf,
+    ) -> None:
         self._source = source
         self._rate = source.rate_hz
         self._events = events
@@ -87,6 +98,8 @@ class Playout:
         self._waiting: deque[_Reply] = deque()
         self._retired: deque[str] = deque(maxlen=64)
         self._held = False
+        self._held_at = 0.0
+        self._rewind_after_s = rewind_after_s
         self._gain = 1.0
         self._gain_before = 1.0  # what the next push ramps from
         # What the transport's queue holds, oldest first, as (is speech, samples); pruned as it drains.
@@ -136,13 +149,15 @@ class Playout:
     def heard(self, now: float) -> int:
         """Samples of the current reply that were heard; 0 when there is none."""
         reply = self._reply
-        return 0 if reply is None else max(reply.pushed - self._speech_queued(now), 0)
+        # What is played again after a rewind was heard before.
+        return 0 if reply is None else max(reply.pushed - self._speech_queued(now), reply.reported)
 
     def hold(self, now: float) -> int:
         """Falls silent, keeps the reply, and returns the position heard. Held already: changes nothing."""
         if self._held:
             return self.heard(now)
         self._held = True
+        self._held_at = now
         position = self._cut(now)
         self._gain = self._gain_before = 1.0
         return position
@@ -167,11 +182,14 @@ class Playout:
         return position
 
     def resume(self, now: float) -> int:
-        """Goes on where it was held, or at full level, and returns that position."""
+        """Goes on at full level where it was held, or at the beginning of the word that a long hold cut;
+        returns that position."""
         position = self.heard(now)
         self.duck(now, 1.0)
         if self._held:
             self._held = False
+            if self._reply is not None and now - self._held_at >= self._rewind_after_s:
+                position = self._reply.pushed = self._word(self._reply)
             if self._reply is not None:
                 self._reply.fade_in = self._reply.pushed > 0
             self.tick(now)
@@ -253,6 +271,12 @@ class Playout:
         reply.pushed = stop
         return self._between(reply, start, stop)
 
+    def _word(self, reply: _Reply) -> int:
+        """Where the word begins that stands at the position pushed; that position if none does."""
+        start = max(reply.pushed - round(_HISTORY_S * self._rate), reply.front)
+        found = last_boundary(self._between(reply, start, reply.pushed), self._rate)
+        return reply.pushed if found is None else start + max(found, 0)
+
     def _leveled(self, samples: Samples) -> Samples:
         """The samples at the level that is wanted, with a ramp from the one before."""
         if self._gain == self._gain_before == 1.0:
@@ -294,7 +318,7 @@ class Playout:
         self._push(np.concatenate([tail, silence[len(tail) :]]), now, speech=0)
         self.next_tick = now + _IDLE_TICK_S
         self._report(reply, now)
-        return heard
+        return max(heard, reply.reported)
 
     def _pad(self, now: float, depth_s: float, tick_s: float) -> None:
         room = round((depth_s - self._source.queued_s(now)) * self._rate)
@@ -328,7 +352,8 @@ class Playout:
         if heard > reply.reported:
             reply.reported = heard
             self._events.advanced(reply.id, heard)
-        while reply.chunks and reply.front + len(reply.chunks[0]) <= reply.reported:
+        kept = reply.reported - round(_HISTORY_S * self._rate)
+        while reply.chunks and reply.front + len(reply.chunks[0]) <= kept:
             reply.front += len(reply.chunks.popleft())
 
     def _finish(self, reply: _Reply, now: float) -> None:
