@@ -33,6 +33,7 @@ VERBS = {
     "call": "Call an agent as a person would, with sound files or a microphone.",
     "sfu": "Run a LiveKit server on this machine's loopback.",
     "model": "Run the local realtime model (a demonstration model).",
+    "replay": "Show what turn taking would do with a recording or a labelled corpus.",
     "bench": "Measure response, barge-in and resume at the caller's ear.",
     "doctor": "Check this machine; each failure comes with the command to run.",
 }

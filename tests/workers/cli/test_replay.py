@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from antiphon.workers.caller.audiofile import read_audio, write_stereo
+from antiphon.workers.cli import EXIT_USAGE, main
+from antiphon.workers.replay.corpus import COLUMNS
+
+DATA = Path(__file__).parents[2] / "data"
+RATE_HZ = 24_000
+
+
+@pytest.fixture(autouse=True)
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("antiphon.workers.cli.common.console.width", 200, raising=False)
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Path:
+    """The agent speaks from 0.5 s on; "hang on a second" comes at 3 s."""
+    agent = read_audio(DATA / "jfk.flac", RATE_HZ)
+    person = read_audio(DATA / "en_ast_hang_on_a_second.flac", RATE_HZ)
+    caller = np.concatenate([np.zeros(3 * RATE_HZ, np.int16), person, np.zeros(2 * RATE_HZ, np.int16)])
+    path = tmp_path / "call.wav"
+    write_stereo(path, caller, np.concatenate([np.zeros(RATE_HZ // 2, np.int16), agent]), RATE_HZ)
+    return path
+
+
+@pytest.fixture
+def manifest(tmp_path: Path) -> Path:
+    rows = [
+        "speech/jfk.flac,echo,en,,JFK,a,CC0,score,,,",
+        "en_ami_mm_1.flac,backchannel,en,mm,B,b,CC0,score,,,",
+        "en_ast_hang_on_a_second.flac,interruption,en,hang on,C,c,CC0,score,,,",
+        "weather_question.flac,complete,en,,D,d,CC0,score,,,",
+        "weather_question.flac,incomplete,en,,D,d,CC0,score,,,",
+        "keystrokes_0.flac,noise,,,,e,CC0,train,,,",
+    ]
+    root = tmp_path / "audio"
+    (root / "speech").mkdir(parents=True)
+    shutil.copy(DATA / "jfk.flac", root / "speech")
+    for name in ("en_ami_mm_1", "en_ast_hang_on_a_second", "weather_question", "keystrokes_0"):
+        shutil.copy(DATA / f"{name}.flac", root)
+    path = tmp_path / "corpus.csv"
+    path.write_text("\n".join([",".join(COLUMNS), *rows]) + "\n", encoding="utf-8")
+    return path
+
+
+def test_a_recording_shows_what_would_have_happened(
+    recording: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["replay", str(recording)]) == 0
+    shown = capsys.readouterr().out
+    assert shown.index("hold") < shown.index("yield") < shown.index("commit")
+
+
+def test_options_change_it(recording: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["replay", str(recording), "--set", "interruptions=false", "--json"]) == 0
+    (made,) = json.loads(capsys.readouterr().out)
+    kinds = [event["type"] for event in made["events"]]
+    assert "onset" in kinds
+    assert not {"hold", "yield"} & set(kinds)
+
+
+def test_two_runs_print_the_same(recording: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    printed = []
+    for _ in range(2):
+        assert main(["replay", str(recording.parent), "--json"]) == 0
+        printed.append(capsys.readouterr().out)
+    assert printed[0] == printed[1]
+    assert json.loads(printed[0])[0]["recording"] == str(recording)
+
+
+def test_a_page_is_written(recording: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = recording.with_name("page.html")
+    assert main(["replay", str(recording), "--html", str(page), "--json"]) == 0
+    json.loads(capsys.readouterr().out)  # nothing else is printed there
+    assert "data:audio/" in page.read_text(encoding="utf-8")
+
+
+def test_a_manifest_is_scored(manifest: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["replay", str(manifest), "--score"]) == 0
+    shown = capsys.readouterr().out
+    for part in ("interruption en", "backchannel en", "echo", "cut off", "end to commit", "floor"):
+        assert part in shown
+    assert "noise" not in shown  # that one is for training
+    assert "Cases" not in shown
+
+
+def test_a_manifests_cases_are_listed_and_kept(manifest: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = manifest.with_name("page.html")
+    arguments = ["replay", str(manifest), "--only", "backchannel,interruption", "--html", str(page)]
+    assert main(arguments) == 0
+    assert "backchannel/en_ami_mm_1 (usual)" in capsys.readouterr().out
+    assert "interruption/en_ast_hang_on_a_second" in page.read_text(encoding="utf-8")
+    assert main([*arguments, "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert {outcome["label"] for outcome in record["outcomes"]} == {"backchannel", "interruption"}
+    assert record["options"]["yield_after_s"] == 0.42
+
+
+def test_curves_are_drawn(manifest: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("matplotlib")
+    folder = tmp_path / "plots"
+    assert main(["replay", str(manifest), "--score", "--plot", str(folder)]) == 0
+    assert (folder / "floor.png").read_bytes().startswith(b"\x89PNG")
+
+
+def _wrong(tmp_path: Path) -> dict[str, tuple[list[str], str]]:
+    head = ",".join(COLUMNS)
+    (tmp_path / "bad.csv").write_text(f"{head}\na.flac,shout,en,,,s,CC0,score,,,\n")
+    (tmp_path / "none.csv").write_text(f"{head}\na.flac,noise,en,,,s,CC0,score,,,\n")
+    (tmp_path / "empty").mkdir()
+    return {
+        "missing": ([str(tmp_path / "no.wav")], "no.wav"),
+        "one channel": ([str(DATA / "weather_question.flac")], "1 channel"),
+        "row": ([str(tmp_path / "bad.csv")], "bad.csv, row 2: shout"),
+        "no clip": ([str(tmp_path / "none.csv")], "none.csv, row 2: a.flac"),
+        "no recording": ([str(tmp_path / "empty")], "empty"),
+        "setting": (
+            [str(DATA / "jfk.flac"), "--set", "yield_after_s=soon"],
+            "yield_after_s cannot be 'soon'",
+        ),
+        "no setting": ([str(DATA / "jfk.flac"), "--set", "quickly"], "field=value"),
+        "score": ([str(DATA / "jfk.flac"), "--score"], "with a manifest"),
+    }
+
+
+@pytest.mark.parametrize(
+    "which", ["missing", "one channel", "row", "no clip", "no recording", "setting", "no setting", "score"]
+)
+def test_wrong_input_is_one_line_and_exit_code_2(
+    which: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments, said = _wrong(tmp_path)[which]
+    assert main(["replay", *arguments]) == EXIT_USAGE
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    *_, line = printed.err.strip().splitlines()
+    assert line.startswith("error: ")
+    assert said in line

@@ -1,0 +1,299 @@
+"""`agent replay`: what would have happened in a recording, or over a corpus, with other options.
+
+Exit code 2 for input that cannot be used; the line names the file, and the row of a manifest.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+
+from antiphon.agents.errors import ConfigError, MediaError
+from antiphon.workers.cli.common import console, progress
+
+if TYPE_CHECKING:
+    from antiphon.workers.replay.engine import Replayed, Setup
+    from antiphon.workers.replay.figures import Figure
+    from antiphon.workers.replay.mix import Case
+    from antiphon.workers.replay.score import Outcome
+
+__all__ = ["replay"]
+
+
+def replay(
+    source: Annotated[
+        Path,
+        typer.Argument(
+            help="A recording (caller left, agent right), a folder of them, or a manifest (CSV) of clips."
+        ),
+    ],
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="field=value of TurnTaking; again for more.")
+    ] = None,
+    audio: Annotated[
+        Path | None,
+        typer.Option(file_okay=False, help="Where a manifest's clips are.", envvar="ANTIPHON_AUDIO"),
+    ] = None,
+    split: Annotated[str, typer.Option(help="Rows of a manifest: score, train or all.")] = "score",
+    only: Annotated[
+        str, typer.Option(help="Labels of a manifest, comma-separated; all when not given.")
+    ] = "",
+    score: Annotated[bool, typer.Option("--score", help="Of a manifest: print the score alone.")] = False,
+    plot: Annotated[
+        Path | None,
+        typer.Option(file_okay=False, help="Of a manifest: draw operating curves into this folder."),
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Write a page to look at and listen to.")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print everything as JSON in place of tables.")
+    ] = False,
+) -> None:
+    """Replay recordings or labelled clips through turn taking, faster than real time.
+
+    The same input and options give the same events, bit for bit. Nothing is played and nobody is called.
+    """
+    try:
+        setup = _setup(settings or ())
+        if not source.exists():
+            raise MediaError("there is no such file or folder", value=str(source))
+        if source.suffix.lower() == ".csv":
+            _corpus(source, setup, audio, split, only, score, plot, html, as_json)
+        else:
+            if score or plot:
+                raise ConfigError("--score" if score else "--plot", str(source), "with a manifest (CSV)")
+            _recordings(source, setup, html, as_json)
+    except (ConfigError, MediaError) as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def _setup(settings: Sequence[str]) -> Setup:
+    from antiphon.agents.options import TurnTaking
+    from antiphon.workers.replay.engine import Setup
+
+    values: dict[str, object] = {}
+    for setting in settings:
+        name, equals, value = setting.partition("=")
+        if not equals:
+            raise ConfigError("--set", setting, "field=value, e.g. yield_after_s=0.6")
+        values[name.strip()] = value.strip()
+    return Setup(TurnTaking.from_mapping(values))
+
+
+# Recordings.
+
+
+def _recordings(source: Path, setup: Setup, html: Path | None, as_json: bool) -> None:
+    from antiphon.workers.replay.engine import replay as run
+    from antiphon.workers.replay.page import Shown, write_page
+    from antiphon.workers.replay.scene import from_call
+    from antiphon.workers.replay.sound import SOUND_FILES, read_two
+
+    files = [source]
+    if source.is_dir():
+        files = sorted(path for path in source.rglob("*") if path.suffix.lower() in SOUND_FILES)
+        if not files:
+            raise MediaError("there is no recording in the folder", value=str(source))
+    done: list[tuple[Path, Replayed]] = []
+    began = time.monotonic()
+    with progress("Replaying") as told:
+        for number, path in enumerate(files):
+            told(f"{number + 1} of {len(files)}: {path.name}")
+            done.append((path, run(from_call(path.stem, *read_two(path)), setup)))
+    took = time.monotonic() - began
+    if html is not None:
+        shown = [Shown(made, str(path)) for path, made in done]
+        _write(html, lambda: write_page(html, shown, title=f"Replay of {source.name}", setup=_changed(setup)))
+    if as_json:
+        print(
+            json.dumps([{"recording": str(path), "events": made.records()} for path, made in done], indent=1)
+        )
+        return
+    for path, made in done:
+        console.print(_events(str(path), made))
+    length = sum(made.scene.length_s for _, made in done)
+    console.print(f"{length:.0f} s of calls in {took:.1f} s.")
+
+
+def _events(title: str, made: Replayed) -> Table:
+    table = Table(title=title, title_justify="left")
+    table.add_column("s", justify="right")
+    table.add_column("what")
+    table.add_column("details")
+    for record in made.records():
+        kind, at = str(record.pop("type")).replace("_", " "), record.pop("at")
+        details = ", ".join(f"{name} {value}" for name, value in record.items() if value not in ("", None))
+        table.add_row(f"{at:.3f}", kind, details)
+    return table
+
+
+# A corpus.
+
+
+def _corpus(
+    manifest: Path,
+    setup: Setup,
+    audio: Path | None,
+    split: str,
+    only: str,
+    score: bool,
+    plot: Path | None,
+    html: Path | None,
+    as_json: bool,
+) -> None:
+    from antiphon.workers.replay import mix
+    from antiphon.workers.replay.corpus import LABELS, audio_root, read_manifest
+    from antiphon.workers.replay.engine import replay as run
+    from antiphon.workers.replay.figures import figures
+    from antiphon.workers.replay.score import judge
+
+    if split not in ("score", "train", "all"):
+        raise ConfigError("--split", split, "score, train or all")
+    labels = [label.strip() for label in only.split(",") if label.strip()]
+    for label in labels:
+        if label not in LABELS:
+            raise ConfigError("--only", label, ", ".join(LABELS))
+    clips = read_manifest(manifest)
+    root = audio_root(manifest, clips, audio)
+    wanted = [c for c in clips if split in ("all", c.split) and (not labels or c.label in labels)]
+    if not wanted:
+        raise MediaError(
+            "no row of the manifest is wanted", value=f"{manifest}, --split {split} --only {only}"
+        )
+    began = time.monotonic()
+    with progress("Reading clips") as told:
+        cases = mix.cases(wanted, mix.Sounds(root, manifest), told=told)
+        done: list[tuple[Case, Replayed | None, Outcome]] = []
+        for number, case in enumerate(cases):
+            told(f"{number + 1} of {len(cases)}: {case.name}")
+            made = run(case.scene, setup)
+            outcome = judge(case, made)
+            done.append((case, made if html is not None else None, outcome))
+        took = time.monotonic() - began
+        if plot is not None:
+            _plot(plot, cases, setup, told)
+    outcomes = [outcome for _, _, outcome in done]
+    scored = figures(outcomes)
+    if html is not None:
+        _page(html, manifest, setup, done)
+    if as_json:
+        print(_record(setup, scored, outcomes))
+        return
+    if not score:
+        console.print(_outcomes(outcomes))
+    console.print(_score(scored))
+    length = sum(case.scene.length_s for case in cases)
+    console.print(f"{len(wanted)} clips, {len(cases)} cases, {length:.0f} s of calls in {took:.0f} s.")
+    console.print(f"agent {' '.join(sys.argv[1:])}", markup=False, soft_wrap=True)
+
+
+def _plot(folder: Path, cases: Sequence[Case], setup: Setup, told: Callable[[str], None]) -> None:
+    from antiphon.workers.replay import curve
+    from antiphon.workers.replay.score import ENDPOINTING
+
+    # Cases with an echo are left out: their sound depends on what the agent does, and takes much longer.
+    over = [c for c in cases if c.clip.label not in ENDPOINTING and c.scene.echo is None]
+    silent = [c for c in cases if c.clip.label in ENDPOINTING]
+    floors = {
+        "by duration": curve.floor_curve(curve.sweep(over, setup, "yield_after_s", curve.YIELD_AFTER_S, told))
+    }
+    ends = {
+        "fixed silence": curve.endpoint_curve(curve.sweep(silent, setup, "silence_s", curve.SILENCE_S, told))
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "floor.png"
+    curve.draw_curves(
+        path, floors, ends, note=f"{len(over)} and {len(silent)} cases, {time.strftime('%Y-%m-%d')}"
+    )
+    console.print(f"Curves: {path}", markup=False, soft_wrap=True)
+
+
+def _outcomes(outcomes: Sequence[Outcome]) -> Table:
+    table = Table(title="Cases", title_justify="left")
+    for heading in ("case", "outcome", "right", "silence, ms", "gap, ms", "commit, ms"):
+        table.add_column(heading, justify="left" if heading in ("case", "outcome", "right") else "right")
+    for o in outcomes:
+        times = [o.silent_s, o.gap_s or None, o.committed_s]
+        cells = ["" if value is None else f"{value * 1000:.0f}" for value in times]
+        table.add_row(o.case, o.kind, "" if o.right else "[bold red]no[/]", *cells)
+    return table
+
+
+def _score(scored: Sequence[Figure]) -> Table:
+    table = Table(title="Score", title_justify="left")
+    for heading in ("label", "figure", "value", "95 % interval", "trials of clips", "to reach"):
+        table.add_column(heading, justify="right" if heading in ("value", "95 % interval") else "left")
+    last = ""
+    for f in scored:
+        label = f.of
+        interval = "" if f.low is None or f.high is None else f"{f.low * 100:.0f} to {f.high * 100:.0f}"
+        target = f.target and (
+            f.target if f.met is None else f"{f.target}: {'met' if f.met else '[bold]not met[/]'}"
+        )
+        n = f"{f.trials} of {f.clips}"
+        table.add_row("" if label == last else label, f.what, f.text, interval, n, target)
+        last = label
+    return table
+
+
+def _record(setup: Setup, scored: Sequence[Figure], outcomes: Sequence[Outcome]) -> str:
+    from dataclasses import asdict
+
+    record: dict[str, Any] = {
+        "command": "agent " + " ".join(sys.argv[1:]),
+        "options": asdict(setup.options),
+        "figures": [asdict(figure) for figure in scored],
+        "outcomes": [{**asdict(outcome), "right": outcome.right} for outcome in outcomes],
+    }
+    return json.dumps(record, indent=1, allow_nan=False, ensure_ascii=False)
+
+
+MOST_SHOWN = 120  # cases on a page; at 40 KB each it still opens at once. Wrong ones come first
+
+
+def _page(
+    html: Path, manifest: Path, setup: Setup, done: Sequence[tuple[Case, Replayed | None, Outcome]]
+) -> None:
+    from antiphon.workers.replay.page import Shown, write_page
+
+    shown = []
+    for case, made, outcome in sorted(done, key=lambda one: one[2].right)[:MOST_SHOWN]:
+        assert made is not None
+        facts = {"label": case.clip.label, "words": case.clip.words, "language": case.clip.language,
+                 "recipe": case.recipe, "source": case.clip.source, "note": case.clip.note}  # fmt: skip
+        facts = {name: value for name, value in facts.items() if value}
+        shown.append(Shown(made, case.name, outcome.kind, outcome.right, facts))
+    title = f"Replay of {manifest.name}"
+    if len(done) > len(shown):
+        title += f": {len(shown)} of {len(done)} cases, wrong ones first"
+    _write(html, lambda: write_page(html, shown, title=title, setup=_changed(setup)))
+
+
+def _write(path: Path, write: Callable[[], None]) -> None:
+    try:
+        write()
+    except OSError as error:
+        raise MediaError("the page cannot be written", value=f"{path}: {error}") from None
+
+
+def _changed(setup: Setup) -> dict[str, str]:
+    """The options that are not as they are by themselves."""
+    from dataclasses import fields
+
+    from antiphon.agents.options import TurnTaking
+
+    plain = TurnTaking()
+    changed = {
+        spec.name: f"{getattr(setup.options, spec.name)}"
+        for spec in fields(TurnTaking)
+        if getattr(setup.options, spec.name) != getattr(plain, spec.name)
+    }
+    return changed or {"options": "as they are by themselves"}

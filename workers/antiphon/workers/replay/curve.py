@@ -1,0 +1,200 @@
+"""Operating curves: what a threshold costs and what it brings, over the same cases.
+
+For the floor: how often real interruptions take it against how often anything else does. For
+endpointing: how often a person is cut off in a pause against how long they wait when they are done. Each
+point is a run of all its cases with one option changed; what the detector said is kept from the first run.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from antiphon.agents.errors import ConfigError, MediaError
+from antiphon.agents.options import TurnTaking
+from antiphon.workers.replay.engine import Setup, replay
+from antiphon.workers.replay.figures import wilson
+from antiphon.workers.replay.mix import Case
+from antiphon.workers.replay.score import ENDPOINTING, WANTS_FLOOR, Outcome, judge
+
+__all__ = ["Point", "Remembered", "draw_curves", "endpoint_curve", "floor_curve", "sweep"]
+
+YIELD_AFTER_S: Final = (0.16, 0.22, 0.29, 0.35, 0.42, 0.51, 0.61, 0.74, 0.90, 1.15, 1.50)  # chosen
+SILENCE_S: Final = (0.20, 0.26, 0.32, 0.38, 0.48, 0.58, 0.70, 0.85, 1.00, 1.20)  # chosen
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One setting of the option that is varied."""
+
+    setting: float
+    x: float
+    """Floor: share of other sounds that took it. Endpointing: median from end to commit, ms."""
+    x_low: float
+    x_high: float
+    y: float
+    """Floor: share of interruptions that took it. Endpointing: share of false cutoffs."""
+    y_low: float
+    y_high: float
+
+
+class Remembered:
+    """What the detector said of each case, so that it is asked once. Cases with an echo are asked anew."""
+
+    def __init__(self) -> None:
+        self._speech: dict[str, Sequence[float]] = {}
+
+    def run(self, case: Case, setup: Setup) -> Outcome:
+        """Replays and scores a case."""
+        replayed = replay(case.scene, setup, speech=self._speech.get(case.name))
+        if case.scene.echo is None and case.name not in self._speech:
+            self._speech[case.name] = replayed.speech.tolist()
+        return judge(case, replayed)
+
+
+def sweep(
+    cases: Sequence[Case],
+    setup: Setup,
+    field: str,
+    values: Sequence[float],
+    told: Callable[[str], None] = lambda _: None,
+) -> Mapping[float, list[Outcome]]:
+    """Runs all cases for each value of an option.
+
+    Raises:
+        ConfigError: The option cannot have one of the values.
+    """
+    memory = Remembered()
+    found: dict[float, list[Outcome]] = {}
+    for value in values:
+        told(f"{field} = {value:g}")
+        options = with_option(setup.options, field, value)
+        found[value] = [memory.run(case, replace(setup, options=options)) for case in cases]
+    return found
+
+
+def with_option(options: TurnTaking, field: str, value: float) -> TurnTaking:
+    """The options with one changed, and the longest hold moved out of its way."""
+    if field not in TurnTaking.__dataclass_fields__:
+        raise ConfigError("--sweep", field, f"one of {', '.join(TurnTaking.__dataclass_fields__)}")
+    changes: dict[str, Any] = {field: value}
+    if field == "yield_after_s" and value >= options.hold_s:
+        changes["hold_s"] = value + 0.5
+    return replace(options, **changes)
+
+
+def floor_curve(swept: Mapping[float, Sequence[Outcome]]) -> list[Point]:
+    """Interruptions and commands that took the floor, against everything else that did."""
+    made = []
+    for setting, outcomes in swept.items():
+        wants = [o for o in outcomes if o.label in WANTS_FLOOR]
+        others = [o for o in outcomes if o.label not in WANTS_FLOOR | ENDPOINTING]
+        x = _share(others, lambda o: o.kind in ("yielded", "early"))
+        made.append(Point(setting, *x, *_share(wants, lambda o: o.right)))
+    return made
+
+
+def endpoint_curve(swept: Mapping[float, Sequence[Outcome]]) -> list[Point]:
+    """False cutoffs against the median from end to commit, ms, with that median's quartiles."""
+    made = []
+    for setting, outcomes in swept.items():
+        late = [o.committed_s * 1000 for o in outcomes if o.committed_s is not None]
+        cut = _share([o for o in outcomes if o.label == "incomplete"], lambda o: not o.right)
+        low, x, high = np.percentile(late, (25, 50, 75)) if late else (np.nan, np.nan, np.nan)
+        made.append(Point(setting, float(x), float(low), float(high), *cut))
+    return made
+
+
+def _share(outcomes: Sequence[Outcome], of: Callable[[Outcome], bool]) -> tuple[float, float, float]:
+    if not outcomes:
+        return float("nan"), 0.0, 1.0
+    share = sum(map(of, outcomes)) / len(outcomes)
+    clips = len({o.clip for o in outcomes})
+    return share, *wilson(share * clips, clips)
+
+
+def draw_curves(
+    path: Path,
+    floors: Mapping[str, Sequence[Point]],
+    endpoints: Mapping[str, Sequence[Point]],
+    *,
+    note: str = "",
+) -> None:
+    """Draws both curves side by side as a PNG, with a mark for what is to be reached.
+
+    Args:
+        path: Where to.
+        floors: Points by the name of what was varied.
+        endpoints: Likewise.
+        note: What was run, for the foot of the picture.
+
+    Raises:
+        MediaError: matplotlib is not installed, or the file cannot be written.
+    """
+    try:
+        from matplotlib.figure import Figure  # with no pyplot: nothing is global
+    except ImportError as error:
+        hint = 'Install it with: pip install "antiphon[local]"'
+        raise MediaError("the curve needs matplotlib", value=str(error), hint=hint) from None
+
+    figure = Figure(figsize=(12, 5.2), layout="constrained", facecolor="white")
+    floor, endpoint = figure.subplots(1, 2)
+    for (name, points), colour in zip(floors.items(), _COLOURS, strict=False):
+        _line(floor, name, points, colour, scale=100)
+    floor.axvspan(0, 5, ymin=0, ymax=1, color="#2a7", alpha=0.06, linewidth=0)
+    floor.plot([5], [98], marker="*", markersize=15, color="#2a7", linestyle="", label="to reach")
+    floor.set_xlabel("backchannels, coughs and noises that took the floor, %")
+    floor.set_ylabel("interruptions and commands that took it, %")
+    floor.set_title("The floor", loc="left")
+    floor.set_xlim(-2, 102)
+    floor.set_ylim(-2, 102)
+    for (name, points), colour in zip(endpoints.items(), _COLOURS, strict=False):
+        _line(endpoint, name, points, colour, scale=1)
+    endpoint.plot([350], [8], marker="*", markersize=15, color="#2a7", linestyle="", label="to reach")
+    endpoint.set_xlabel("end of a complete turn to its commit, ms (median, quartiles)")
+    endpoint.set_ylabel("cut off in a pause, %")
+    endpoint.set_title("Endpointing", loc="left")
+    endpoint.set_ylim(-2, 102)
+    for axis in (floor, endpoint):
+        axis.grid(color="#ddd", linewidth=0.6)
+        axis.legend(loc="lower right" if axis is floor else "upper right", frameon=False)
+        axis.spines[["top", "right"]].set_visible(False)
+    if note:
+        figure.text(0.005, 0.005, note, fontsize=7, color="#666")
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Glyph .* missing")
+            figure.savefig(path, dpi=110)
+    except OSError as error:
+        raise MediaError("the curve cannot be written", value=f"{path}: {error}") from None
+
+
+_COLOURS: Final = ("#7a3fa0", "#1f6fb2", "#c0562b", "#555555")
+
+
+def _line(axis: Any, name: str, points: Sequence[Point], colour: str, *, scale: float) -> None:
+    x = np.array([p.x for p in points]) * scale
+    y = np.array([p.y for p in points]) * 100
+    below = np.array([p.y - p.y_low for p in points]) * 100
+    above = np.array([p.y_high - p.y for p in points]) * 100
+    left = np.array([p.x - p.x_low for p in points]) * scale
+    right = np.array([p.x_high - p.x for p in points]) * scale
+    bars = np.clip([below, above], 0, None), np.clip([left, right], 0, None)
+    axis.errorbar(
+        x, y, yerr=bars[0], xerr=bars[1], color=colour, ecolor=f"{colour}44", marker="o", markersize=4,
+        linewidth=1.4, elinewidth=1, label=name,
+    )  # fmt: skip
+    for point, px, py in zip(points, x, y, strict=True):
+        axis.annotate(
+            f"{point.setting:g}",
+            (px, py),
+            fontsize=7,
+            color=colour,
+            xytext=(4, 4),
+            textcoords="offset points",
+        )

@@ -1,0 +1,285 @@
+"""From labelled clips to scenes: a clip over the agent's voice, or said to a silent agent.
+
+A recipe says how loud the clip is, where in the agent's speech it comes, and how much of the agent leaks
+into the microphone; each clip is scored under several. Every number of a recipe is in `OVER_AGENT`, and a
+scene is made from clip and recipe alone: nothing is drawn.
+
+Levels are those of the voiced part: the mean power of the 20 ms frames within 20 dB of the loudest one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from antiphon.agents.errors import MediaError
+from antiphon.agents.media.router import Samples
+from antiphon.workers.caller.recording import dbfs_onset
+from antiphon.workers.replay.corpus import Clip
+from antiphon.workers.replay.scene import RATE_HZ, Echo, Reply, Scene, sum_of
+from antiphon.workers.replay.sound import clipped_share, read_mono
+
+__all__ = ["AGENT_SPEECH", "AS_RECORDED", "OVER_AGENT", "PAUSES_S", "Case", "Recipe", "active_dbfs", "cases"]
+
+AGENT_DBFS: Final = -23.0  # of the agent's voice as played; chosen, a usual level of hosted voices
+AGENT_AT_S: Final = 0.3  # s; when the agent begins to speak
+AFTER_S: Final = 2.6  # s that a scene goes on after its clip: longer than the longest hold
+AGENT_SPEECH: Final = ("speech/jfk.flac",)  # below the audio root: who the agent sounds like
+ROOM_DBFS: Final = -72.0  # of the microphone's own noise; chosen, a headset in a quiet room
+# s; after an incomplete clip the person goes on. Chosen around the pauses that the collection states for
+# telephone speech (0.45 to 0.67 s)
+PAUSES_S: Final = (0.4, 0.7, 1.1)
+COMMIT_WITHIN_S: Final = 3.0  # s listened to after a complete clip
+AS_RECORDED: Final = "as recorded"  # the recipe of a recording that brings its own agent
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a clip is laid over the agent's voice."""
+
+    name: str
+    level_dbfs: float
+    """Of the clip's voiced part in the microphone."""
+    at_s: float
+    """Into the agent's speech, s."""
+    echo_db: float | None = None
+    """Level of the agent's voice in the microphone against what was played; None for a headset."""
+
+
+OVER_AGENT: Final = (
+    Recipe("usual", -24.0, 2.45),
+    Recipe("quiet", -34.0, 6.15),
+    Recipe("loud, echo -30 dB", -18.0, 4.30, echo_db=-30.0),
+    Recipe("usual, echo -20 dB", -24.0, 8.05, echo_db=-20.0),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A scene and what is known of it."""
+
+    clip: Clip
+    recipe: str
+    """Its name; of a clip said to a silent agent, the pause that follows."""
+    scene: Scene = field(repr=False)
+    onset_s: float
+    """The clip's first sample above -45 dBFS, as played, s into the scene."""
+    offset_s: float
+    """Its last, s into the scene."""
+    resumes_s: float | None = None
+    """When the person goes on, for an incomplete clip, s into the scene."""
+
+    @property
+    def name(self) -> str:
+        """Short, and its own."""
+        return f"{self.clip.name} ({self.recipe})"
+
+
+class Sounds:
+    """Reads clips, each file once.
+
+    Args:
+        root: The folder that the clips' paths start at.
+        manifest: The file they were named in, for errors.
+    """
+
+    def __init__(self, root: Path, manifest: Path) -> None:
+        self._root = root
+        self._manifest = manifest
+        self._files: dict[str, Samples] = {}
+
+    def clip(self, clip: Clip) -> Samples:
+        """A clip's sound, mono, 24 kHz.
+
+        Raises:
+            MediaError: The file is not there or is no sound, or the clip lies outside it, is silent or is cut
+                at full scale over more than a hundredth of it.
+        """
+        try:
+            whole = self.file(clip.path)
+        except MediaError as error:
+            raise MediaError(error.what, value=f"{self._where(clip)}", hint=error.hint) from None
+        first = round(clip.start_s * RATE_HZ)
+        last = len(whole) if clip.end_s is None else round(clip.end_s * RATE_HZ)
+        if first >= len(whole) or last > len(whole) + RATE_HZ // 20:
+            length = len(whole) / RATE_HZ
+            raise MediaError("a clip lies outside its file", value=f"{self._where(clip)} has {length:.2f} s")
+        cut = whole[first:last]
+        if dbfs_onset(cut, -60.0) is None:
+            raise MediaError("a clip is silent", value=self._where(clip))
+        if (share := clipped_share(cut)) > 0.01:
+            raise MediaError(
+                f"{share:.0%} of a clip is cut at full scale",
+                value=self._where(clip),
+                hint="Record it at a lower level.",
+            )
+        return cut
+
+    def file(self, path: str) -> Samples:
+        """A whole file, likewise."""
+        if path not in self._files:
+            self._files[path] = read_mono(self._root / path)
+        return self._files[path]
+
+    def has(self, path: str) -> bool:
+        """Whether the file is there."""
+        return (self._root / path).is_file()
+
+    def _where(self, clip: Clip) -> str:
+        return f"{self._manifest}, row {clip.row}: {clip.path}"
+
+
+def cases(
+    clips: Iterable[Clip],
+    sounds: Sounds,
+    *,
+    recipes: Sequence[Recipe] = OVER_AGENT,
+    agent_speech: Sequence[str] = AGENT_SPEECH,
+    pauses_s: Sequence[float] = PAUSES_S,
+    told: Callable[[str], None] = lambda _: None,
+) -> list[Case]:
+    """All cases that clips make.
+
+    Args:
+        clips: Rows of a manifest.
+        sounds: Their sound.
+        recipes: Under which each clip over the agent is tried.
+        agent_speech: Files below the root that the agent's voice is taken from, in turns.
+        pauses_s: After which the person goes on from an incomplete clip, s.
+        told: Progress.
+
+    Raises:
+        MediaError: A clip cannot be used; names file and row.
+    """
+    made: list[Case] = []
+    for number, clip in enumerate(clips):
+        told(f"reading {clip.path}")
+        sound = sounds.clip(clip)
+        if clip.label in ("complete", "incomplete"):
+            made += _to_silence(clip, sound, pauses_s)
+        elif (played := _played(clip)) is not None and sounds.has(played):
+            voice = sounds.file(agent_speech[number % len(agent_speech)])
+            made.append(_recorded_echo(clip, sound, sounds.file(played), voice))
+        elif clip.label == "echo":
+            made += [_own_echo(clip, sound, r) for r in recipes if r.echo_db is not None]
+        else:
+            voice = sounds.file(agent_speech[number % len(agent_speech)])
+            made += [_over_agent(clip, sound, voice, recipe) for recipe in recipes]
+    return made
+
+
+def active_dbfs(samples: Samples) -> float:
+    """Level of the voiced part, dB below full scale; -120 for silence."""
+    step = RATE_HZ // 50
+    frames = samples[: len(samples) // step * step].reshape(-1, step).astype(np.float64)
+    power = np.mean(frames**2, axis=1) / 32768.0**2 if len(frames) else np.zeros(0)
+    if not len(power) or not power.max():
+        return -120.0
+    return float(10 * np.log10(power[power > power.max() / 100].mean()))
+
+
+def _at_level(samples: Samples, level_dbfs: float) -> Samples:
+    gain = 10 ** ((level_dbfs - active_dbfs(samples)) / 20)
+    levelled: Samples = np.clip(np.rint(samples * gain), -32768, 32767).astype(np.int16)
+    return levelled
+
+
+def _room(length: int) -> Samples:
+    """The microphone's own noise; the same each time."""
+    noise = np.random.default_rng(11).standard_normal(length) * 32768 * 10 ** (ROOM_DBFS / 20)
+    made: Samples = np.rint(noise).astype(np.int16)
+    return made
+
+
+def _bounds(sound: Samples, first: int) -> tuple[float, float]:
+    """A clip's onset and offset above -45 dBFS, s into a scene in which it begins at ``first``.
+
+    What stays below has its loudest sample's neighbourhood taken for it: it is quiet, and still counts.
+    """
+    found = dbfs_onset(sound) or dbfs_onset(sound, -60.0) or (0, len(sound) - 1)
+    return (first + found[0]) / RATE_HZ, (first + found[1] + 1) / RATE_HZ
+
+
+def _agent(voice: Samples, length: int) -> Samples:
+    """The agent's voice at its level, repeated for as long as it is needed."""
+    levelled = _at_level(voice, AGENT_DBFS)
+    repeated: Samples = np.tile(levelled, -(-length // len(levelled)))
+    return repeated[:length]
+
+
+def _over_agent(clip: Clip, sound: Samples, voice: Samples, recipe: Recipe) -> Case:
+    levelled = _at_level(sound, recipe.level_dbfs)
+    first = round((AGENT_AT_S + recipe.at_s) * RATE_HZ)
+    length = first + len(sound) + round(AFTER_S * RATE_HZ)
+    caller = sum_of([(0, _room(length)), (first, levelled)], length)
+    echo = None if recipe.echo_db is None else Echo(recipe.echo_db)
+    # The voice goes on beyond the scene, held or not: that it ends is never what ends a hold.
+    reply = Reply(AGENT_AT_S, _agent(voice, length))
+    scene = Scene(f"{clip.name} ({recipe.name})", caller, (reply,), echo)
+    return Case(clip, recipe.name, scene, *_bounds(levelled, first))
+
+
+def _played(clip: Clip) -> str | None:
+    """What was played while a recording with an echo was made, by its name."""
+    return clip.path.replace("_mic.", "_lpb.") if "_mic." in clip.path else None
+
+
+def _recorded_echo(clip: Clip, sound: Samples, played: Samples, voice: Samples) -> Case:
+    """A recording of a microphone and of what was played meanwhile: the echo in it is real, and goes on.
+
+    Where nothing was played, the agent speaks nonetheless, unheard by that microphone.
+    """
+    first = round(clip.start_s * RATE_HZ)
+    heard = played[first : first + len(sound)]
+    if dbfs_onset(heard) is None:
+        heard = _agent(voice, len(sound) + round(AFTER_S * RATE_HZ))
+    caller = np.concatenate([sound, np.zeros(round(AFTER_S * RATE_HZ), np.int16)])
+    scene = Scene(f"{clip.name} (as recorded)", caller, (Reply(0.0, heard),))
+    return Case(clip, AS_RECORDED, scene, *_bounds(sound, 0))
+
+
+def _own_echo(clip: Clip, sound: Samples, recipe: Recipe) -> Case:
+    """The clip is what the agent says, and nobody else is there."""
+    assert recipe.echo_db is not None
+    length = len(sound) + round((AGENT_AT_S + 0.5) * RATE_HZ)
+    reply = Reply(AGENT_AT_S, _at_level(sound, AGENT_DBFS))
+    scene = Scene(f"{clip.name} ({recipe.name})", _room(length), (reply,), Echo(recipe.echo_db))
+    return Case(clip, f"own echo {recipe.echo_db:g} dB", scene, AGENT_AT_S, length / RATE_HZ)
+
+
+def _to_silence(clip: Clip, sound: Samples, pauses_s: Sequence[float]) -> list[Case]:
+    levelled = _at_level(sound, -24.0)
+    first = round(0.6 * RATE_HZ)
+    onset_s, offset_s = _bounds(levelled, first)
+    if clip.label == "complete":
+        length = first + len(sound) + round(COMMIT_WITHIN_S * RATE_HZ)
+        caller = sum_of([(0, _room(length)), (first, levelled)], length)
+        return [Case(clip, "silence", Scene(clip.name, caller), onset_s, offset_s)]
+    made = []
+    for pause_s in pauses_s:
+        # The pause runs from voice to voice, as pauses are measured; the clip's own edges are no pause.
+        begins = first + dbfs_end(levelled)
+        again = begins + round(pause_s * RATE_HZ) - dbfs_begin(levelled)
+        length = again + len(sound) + round(COMMIT_WITHIN_S * RATE_HZ)
+        head = levelled[: dbfs_end(levelled)]
+        tail = levelled[dbfs_begin(levelled) :]
+        parts = [(0, _room(length)), (first, head), (again + dbfs_begin(levelled), tail)]
+        scene = Scene(f"{clip.name} ({pause_s:g} s)", sum_of(parts, length))
+        made.append(Case(clip, f"pause {pause_s:g} s", scene, onset_s, offset_s, offset_s + pause_s))
+    return made
+
+
+def dbfs_begin(samples: Samples) -> int:
+    """The first sample above -45 dBFS; 0 if there is none."""
+    found = dbfs_onset(samples)
+    return found[0] if found else 0
+
+
+def dbfs_end(samples: Samples) -> int:
+    """One behind the last sample above -45 dBFS; the end if there is none."""
+    found = dbfs_onset(samples)
+    return found[1] + 1 if found else len(samples)
