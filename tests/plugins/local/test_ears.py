@@ -36,6 +36,17 @@ async def test_it_hears_no_words_where_there_are_none(ears: WhisperEars, clip: C
 
 
 @pytest.mark.weights
+def test_it_tells_the_likeliest_texts_with_their_probabilities(ears: WhisperEars, clip: Clip) -> None:
+    told = ears.readings(clip("jfk", 16_000)[:48_000].astype(np.float32) / 32768, count=3)
+    assert len(told) == 3
+    assert told[0].text.lower().startswith("and so")
+    logprobs = [reading.logprob for reading in told]
+    assert logprobs == sorted(logprobs, reverse=True)
+    assert sum(np.exp(logprobs)) <= 1
+    assert len({reading.no_speech for reading in told}) == 1
+
+
+@pytest.mark.weights
 async def test_a_long_turn_is_read_in_pieces(ears: WhisperEars, clip: Clip) -> None:
     speech = clip("jfk", 24_000)
     text = (await ears.hear(np.concatenate([speech, speech, speech]))).text

@@ -12,11 +12,14 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from antiphon.agents.errors import ModelUnavailable
 from antiphon.agents.logs import get_logger
@@ -24,7 +27,7 @@ from antiphon.plugins.local.engines import RATE_HZ, Heard, Samples
 from antiphon.plugins.local.resample import resample
 from antiphon.plugins.local.weights import INSTALL_HINT, find_whisper
 
-__all__ = ["WhisperEars", "is_stuck"]
+__all__ = ["Reading", "WhisperEars", "is_stuck"]
 
 log = get_logger(__name__)
 
@@ -47,6 +50,17 @@ def is_stuck(text: str) -> bool:
     """Whether this is one word over and over, as over a barking dog or a ringing phone."""
     words = [re.sub(r"(\w)\1+", r"\1", word) for word in re.findall(r"\w+", text.lower())]
     return len(words) >= _STUCK_WORDS and len({word[:2] for word in words}) == 1
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One way to read a stretch of audio."""
+
+    text: str
+    logprob: float
+    """Natural logarithm of the probability of this text, its end included."""
+    no_speech: float
+    """Probability that there was no speech, 0 to 1; the same for all readings of one stretch."""
 
 
 class WhisperEars:
@@ -81,7 +95,7 @@ class WhisperEars:
         """As `hear`, on this thread."""
         sound = resample(audio.astype(np.float32) / 32768.0, RATE_HZ, _RATE)
         piece = round(_PIECE_S * _RATE)
-        heard = [self._piece(sound[start : start + piece], language) for start in range(0, len(sound), piece)]
+        heard = [self.read(sound[start : start + piece], language) for start in range(0, len(sound), piece)]
         if not heard:
             return Heard("", no_speech=1.0, mean_logprob=0.0)
         text = " ".join(part.text for part in heard if part.text)
@@ -113,10 +127,50 @@ class WhisperEars:
             self._loaded = (model, tokenizer, FeatureExtractor(feature_size=model.n_mels))
         return self._loaded
 
-    def _piece(self, sound: np.ndarray, language: str | None) -> Heard:
+    @property
+    def multilingual(self) -> bool:
+        """Whether the weights know more than English. Loads them."""
+        return bool(self._load()[0].is_multilingual)
+
+    def read(self, sound: NDArray[np.float32], language: str | None = None) -> Heard:
+        """Transcribes float32 mono at 16 kHz, shape (n,), up to 30 s of it, on this thread.
+
+        Up to 7.5 s take the shortest window. ``language`` as for `hear`.
+
+        Raises:
+            ModelUnavailable: The model cannot be run.
+        """
+        result = self._generate(sound, language, beam_size=1)
+        (tokens,), (mean,) = result.sequences_ids, result.scores
+        text, no_speech = self._text(tokens), float(result.no_speech_prob)
+        if _STUCK_SOUND.search(text) or (no_speech > _NO_SPEECH and (mean < _UNSURE or is_stuck(text))):
+            text = ""
+        # The score is over the tokens already: CTranslate2's length penalty is 1.
+        return Heard(text, no_speech, float(mean))
+
+    def readings(
+        self, sound: NDArray[np.float32], language: str | None = None, *, count: int = 5
+    ) -> tuple[Reading, ...]:
+        """As `read`, but the ``count`` likeliest texts, likeliest first, whatever they are worth.
+
+        What is one word to a person may be several texts: "Okay.", "Okay", "okay".
+        """
+        result = self._generate(sound, language, beam_size=count, num_hypotheses=count, length_penalty=0)
+        no_speech = float(result.no_speech_prob)
+        return tuple(
+            Reading(self._text(tokens), float(score), no_speech)
+            for tokens, score in zip(result.sequences_ids, result.scores, strict=True)
+        )
+
+    def _text(self, tokens: Sequence[int]) -> str:
+        _, tokenizer, _ = self._load()
+        first_special = tokenizer.token_to_id("<|startoftranscript|>")
+        return str(tokenizer.decode([token for token in tokens if token < first_special])).strip()
+
+    def _generate(self, sound: NDArray[np.float32], language: str | None, **options: Any) -> Any:
+        model, tokenizer, extract = self._load()
         import ctranslate2
 
-        model, tokenizer, extract = self._load()
         seconds = len(sound) / _RATE
         frames = next((w for w in _WINDOWS if w >= (seconds + 0.5) * _FRAMES_A_SECOND), _WINDOWS[-1])
         padded = np.zeros(frames * _RATE // _FRAMES_A_SECOND, dtype=np.float32)
@@ -137,18 +191,12 @@ class WhisperEars:
         (result,) = model.generate(
             features,
             [prompt],
-            beam_size=1,
             max_length=limit,
             return_scores=True,
             return_no_speech_prob=True,
             suppress_blank=True,
             # A window shorter than it was trained on makes the model repeat itself.
             no_repeat_ngram_size=4 if frames < _WINDOWS[-1] else 0,
+            **options,
         )
-        tokens = result.sequences_ids[0]
-        text = tokenizer.decode([t for t in tokens if t < prompt[0]]).strip()
-        mean = float(result.scores[0])  # over the tokens already: CTranslate2's length penalty is 1
-        no_speech = float(result.no_speech_prob)
-        if _STUCK_SOUND.search(text) or (no_speech > _NO_SPEECH and (mean < _UNSURE or is_stuck(text))):
-            text = ""
-        return Heard(text, no_speech, mean)
+        return result
