@@ -1,0 +1,94 @@
+"""The turn is over when it sounds over: the wait at a pause follows the probability that it is the end.
+
+At a pause the wait is ``silence_s`` until an estimate comes. An estimate at or above ``likely`` makes it
+``floor_s``, one at or below ``unlikely`` makes it ``ceiling_s``, and between the two it falls evenly. A
+later estimate about the same pause takes the place of the one before. A person whose pauses run long
+(`Pauses`) gets all waits longer, in proportion, up to ``slowest`` times; no wait is longer than the
+ceiling. Without an estimator it is a fixed silence that learns.
+
+A pause was one if the person went on, also when the turn had been committed meanwhile and they went on
+within the ceiling: a false cutoff teaches most.
+
+It cannot tell an estimate about this pause from one about the pause before: the shell drops answers to
+questions that were asked before the speech that ended last. Knows no clock and no model.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from antiphon.agents.endpointing.pauses import Pauses
+
+__all__ = ["AdaptiveSilence"]
+
+_USUAL_S: Final = 0.5  # s; long pauses of usual speakers
+
+
+class AdaptiveSilence:
+    """Over after a silence whose length follows the estimates and the person.
+
+    Args:
+        floor_s: Shortest wait since the last voice, s.
+        silence_s: The wait while there is no estimate, s.
+        ceiling_s: Longest wait, s. ``floor_s <= silence_s <= ceiling_s``.
+        unlikely: Probability at and below which the wait is the longest, 0 to 1.
+        likely: Probability at and above which the wait is the shortest; more than ``unlikely``.
+        slowest: How many times longer the waits become for somebody who pauses long, 1 or more; 1 does
+            not learn.
+    """
+
+    def __init__(
+        self,
+        *,
+        floor_s: float = 0.2,
+        silence_s: float = 0.48,
+        ceiling_s: float = 1.2,
+        unlikely: float = 0.2,
+        likely: float = 0.7,
+        slowest: float = 2.0,
+    ) -> None:
+        self._floor_s = floor_s
+        self._silence_s = silence_s
+        self._ceiling_s = ceiling_s
+        self._unlikely = unlikely
+        self._likely = likely
+        self._slowest = slowest
+        self._pauses = Pauses(_USUAL_S)
+        self._ended_at: float | None = None  # the last voice, while the turn waits at a pause
+        self._left_at: float | None = None  # the last voice of the turn that was committed or dropped
+        self._over_at: float | None = None
+        self._stretch = 1.0
+
+    def speech_began(self, now: float) -> None:
+        paused_at = self._left_at if self._ended_at is None else self._ended_at
+        if paused_at is not None and now - paused_at <= self._ceiling_s:
+            self._pauses.note(now, now - paused_at)
+        self._ended_at = self._left_at = self._over_at = None
+
+    def speech_ended(self, now: float, ended_at: float) -> None:
+        self._ended_at = ended_at
+        self._stretch = min(max(self._pauses.long_s(now) / _USUAL_S, 1.0), self._slowest)
+        self._over_at = ended_at + self._stretched(self._silence_s)
+
+    def estimated(self, now: float, probability: float) -> None:
+        """Sets the wait at this pause. What is no probability, or comes while there is no pause, changes
+        nothing."""
+        if self._ended_at is not None and 0.0 <= probability <= 1.0:
+            self._over_at = self._ended_at + self.wait_s(probability)
+
+    def deadline(self) -> float | None:
+        return self._over_at
+
+    def forget(self) -> None:
+        """The next turn starts afresh; what is known of the person's pauses stays."""
+        self._left_at = self._left_at if self._ended_at is None else self._ended_at
+        self._ended_at = self._over_at = None
+
+    def wait_s(self, probability: float) -> float:
+        """The wait since the last voice for an estimate, s; never longer for a higher probability."""
+        share = (self._likely - probability) / (self._likely - self._unlikely)
+        share = min(max(share, 0.0), 1.0)
+        return self._stretched(self._floor_s + share * (self._ceiling_s - self._floor_s))
+
+    def _stretched(self, wait_s: float) -> float:
+        return min(wait_s * self._stretch, self._ceiling_s)
