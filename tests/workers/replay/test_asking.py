@@ -7,7 +7,7 @@ import pytest
 
 from antiphon.agents.interruption.arbiter import Opinion
 from antiphon.agents.interruption.judges import Occasion, Question
-from antiphon.workers.replay.asking import VirtualAsker
+from antiphon.workers.replay.asking import Remembering, VirtualAsker
 from antiphon.workers.replay.virtual import EPOCH_S, VirtualLoop
 
 
@@ -104,3 +104,12 @@ def test_with_no_estimator_nobody_answers() -> None:
     VirtualAsker([], None, loop).ask_turn_end(np.zeros(16, np.int16), 0.2, lambda *a: told.append(a))
     loop.advance_to(EPOCH_S + 5)
     assert told == []
+
+
+def test_the_same_question_is_answered_from_memory() -> None:
+    answers = iter([0.1, 0.2, 0.3])
+    judge = Remembering(Says("a", lambda: next(answers)))
+    assert [judge.opinion(question()), judge.opinion(question())] == [0.1, 0.1]
+    assert judge.opinion(question(Occasion.EARLY)) == 0.2
+    assert judge.opinion(Question(Occasion.PAUSE, np.ones(16, np.int16), 0, 0.1)) == 0.3
+    assert (judge.name, judge.occasions) == ("a", frozenset({Occasion.PAUSE}))

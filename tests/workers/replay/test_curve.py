@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,17 +8,20 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from antiphon.agents.errors import ConfigError, MediaError
-from antiphon.agents.options import TurnTaking
+from antiphon.agents.errors import MediaError
+from antiphon.agents.interruption.judges import Occasion, Question
 from antiphon.workers.replay import RATE_HZ, Echo, Reply, Scene, Setup
 from antiphon.workers.replay.corpus import Clip
 from antiphon.workers.replay.curve import (
     Remembered,
+    by_ceiling,
+    by_duration,
+    by_odds,
+    by_silence,
     draw_curves,
     endpoint_curve,
     floor_curve,
     sweep,
-    with_option,
 )
 from antiphon.workers.replay.mix import Case
 
@@ -33,7 +37,35 @@ class Loud:
     def reset(self) -> None: ...
 
 
+class Says:
+    name = "says"
+    occasions = frozenset(Occasion)
+
+    def __init__(self, answer: float) -> None:
+        self._answer = answer
+        self.asked = 0
+
+    def warm_up(self) -> None: ...
+
+    def opinion(self, question: Question) -> float:
+        self.asked += 1
+        return self._answer
+
+
+class Estimates:
+    name = "estimates"
+
+    def warm_up(self) -> None: ...
+
+    def probability(self, audio: NDArray[np.int16], quiet_s: float) -> float:
+        return 0.0
+
+
 SETUP = Setup(detector=Loud)
+
+
+def some(by: Callable[[Setup], dict[float, Setup]], *values: float) -> dict[float, Setup]:
+    return {value: setup for value, setup in by(SETUP).items() if value in values}
 
 
 def case(label: str, seconds: float, *, agent: bool = True, resumes_s: float | None = None) -> Case:
@@ -46,21 +78,21 @@ def case(label: str, seconds: float, *, agent: bool = True, resumes_s: float | N
 
 def test_a_lower_threshold_yields_more_of_both() -> None:
     cases = [case("interruption", 0.7), case("command", 1.2), case("backchannel", 0.5), case("noise", 0.1)]
-    points = floor_curve(sweep(cases, SETUP, "yield_after_s", (0.3, 0.6, 1.0)))
+    points = floor_curve(sweep(cases, some(by_duration, 0.29, 0.61, 1.15)))
     assert [(point.setting, point.x, point.y) for point in points] == [
-        (0.3, 0.5, 1.0),
-        (0.6, 0.0, 1.0),
-        (1.0, 0.0, 0.5),
+        (0.29, 0.5, 1.0),
+        (0.61, 0.0, 1.0),
+        (1.15, 0.0, 0.5),
     ]
     assert all(point.y_low <= point.y <= point.y_high for point in points)
 
 
 def test_a_longer_silence_cuts_off_less_and_takes_longer() -> None:
     cases = [case("complete", 1.0, agent=False), case("incomplete", 1.0, agent=False, resumes_s=3.6)]
-    quick, slow = endpoint_curve(sweep(cases, SETUP, "silence_s", (0.3, 0.9)))
+    quick, slow = endpoint_curve(sweep(cases, some(by_silence, 0.32, 0.85)))
     assert (quick.y, slow.y) == (1.0, 0.0)
-    assert quick.x == pytest.approx(300, abs=60)
-    assert slow.x == pytest.approx(900, abs=60)
+    assert quick.x == pytest.approx(320, abs=60)
+    assert slow.x == pytest.approx(850, abs=60)
 
 
 def test_the_detector_is_asked_once_for_each_case_and_says_the_same() -> None:
@@ -75,17 +107,34 @@ def test_the_detector_is_asked_once_for_each_case_and_says_the_same() -> None:
     assert asked > before
 
 
-def test_a_wrong_option_is_named_and_the_longest_hold_makes_way() -> None:
-    assert with_option(TurnTaking(), "yield_after_s", 2.5).hold_s == 3.0
-    with pytest.raises(ConfigError, match="--sweep"):
-        with_option(TurnTaking(), "volume", 11)
+def test_thresholds_move_together_and_stay_in_order() -> None:
+    setups = by_odds(replace(SETUP, judges=(Says(0.5),)))
+    assert [round(one.options.turn_at, 3) for one in setups.values()][4:7] == [0.378, 0.5, 0.622]
+    for one in setups.values():
+        assert one.options.resume_at < one.options.turn_at < one.options.yield_at
+
+
+def test_a_judge_is_asked_once_for_the_same_question() -> None:
+    judge = Says(0.9)
+    cases = [case("interruption", 0.3), case("backchannel", 0.2)]
+    points = floor_curve(sweep(cases, by_odds(replace(SETUP, judges=(judge,)))))
+    assert (points[0].x, points[0].y) == (1.0, 1.0)
+    assert (points[-1].x, points[-1].y) == (0.0, 0.0)
+    assert judge.asked < 20
+
+
+def test_a_longer_ceiling_waits_longer_where_the_end_is_unlikely() -> None:
+    setup = replace(SETUP, turn_end=Estimates())
+    cases = [case("incomplete", 1.0, agent=False, resumes_s=3.7)]
+    swept = sweep(cases, {value: one for value, one in by_ceiling(setup).items() if value in (0.35, 1.0)})
+    assert [point.y for point in endpoint_curve(swept)] == [1.0, 0.0]
 
 
 def test_curves_are_drawn(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     cases = [case("interruption", 0.7), case("backchannel", 0.5)]
-    floor = floor_curve(sweep(cases, SETUP, "yield_after_s", (0.3, 0.6)))
-    endpoint = endpoint_curve(sweep([case("complete", 1.0, agent=False)], SETUP, "silence_s", (0.3, 0.9)))
+    floor = floor_curve(sweep(cases, some(by_duration, 0.29, 0.61)))
+    endpoint = endpoint_curve(sweep([case("complete", 1.0, agent=False)], some(by_silence, 0.32, 0.85)))
     path = tmp_path / "floor.png"
     draw_curves(path, {"by duration": floor}, {"fixed": endpoint}, note="a note")
     assert path.read_bytes().startswith(b"\x89PNG")

@@ -32,7 +32,7 @@ def test_a_clip_comes_over_the_agent_at_the_level_and_place_that_the_recipe_says
     made = cases([clip("en_ami_mm_1.flac", "backchannel")], sounds)
     assert [case.recipe for case in made] == [recipe.name for recipe in OVER_AGENT]
     for case, recipe in zip(made, OVER_AGENT, strict=True):
-        at = AGENT_AT_S + recipe.at_s
+        at = AGENT_AT_S + recipe.lead_s
         assert at <= case.onset_s < at + 0.3
         assert case.onset_s < case.offset_s <= case.scene.length_s - 2.0
         placed = case.scene.caller[round(at * RATE_HZ) : round(case.offset_s * RATE_HZ)]

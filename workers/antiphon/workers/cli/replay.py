@@ -37,6 +37,19 @@ def replay(
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="field=value of TurnTaking; again for more.")
     ] = None,
+    policy: Annotated[str, typer.Option(help="balanced, attentive or determined.")] = "balanced",
+    judges: Annotated[
+        str | None,
+        typer.Option(
+            help="Comma-separated: acoustic, lexical, semantic; none; those installed when not given."
+        ),
+    ] = None,
+    turn_end: Annotated[
+        str, typer.Option(help="Estimates the end of a turn: prosody or livekit; none for a fixed silence.")
+    ] = "none",
+    language: Annotated[
+        str, typer.Option(help="What the call speaks, as BCP 47, where a manifest does not say.")
+    ] = "en",
     audio: Annotated[
         Path | None,
         typer.Option(file_okay=False, help="Where a manifest's clips are.", envvar="ANTIPHON_AUDIO"),
@@ -62,7 +75,7 @@ def replay(
     The same input and options give the same events, bit for bit. Nothing is played and nobody is called.
     """
     try:
-        setup = _setup(settings or ())
+        setup = _setup(policy, settings or (), judges, turn_end, language)
         if not source.exists():
             raise MediaError("there is no such file or folder", value=str(source))
         if source.suffix.lower() == ".csv":
@@ -75,9 +88,12 @@ def replay(
         raise typer.BadParameter(str(error)) from None
 
 
-def _setup(settings: Sequence[str]) -> Setup:
+def _setup(policy: str, settings: Sequence[str], judges: str | None, turn_end: str, language: str) -> Setup:
+    from antiphon.agents.endpointing.adaptive import AdaptiveSilence
+    from antiphon.agents.media.judges import default_judges
     from antiphon.agents.options import TurnTaking
     from antiphon.workers.replay.engine import Setup
+    from antiphon.workers.replay.parts import estimator_named, judges_named
 
     values: dict[str, object] = {}
     for setting in settings:
@@ -85,7 +101,16 @@ def _setup(settings: Sequence[str]) -> Setup:
         if not equals:
             raise ConfigError("--set", setting, "field=value, e.g. yield_after_s=0.6")
         values[name.strip()] = value.strip()
-    return Setup(TurnTaking.from_mapping(values))
+    options = TurnTaking.policy(policy, **values)
+    asked = default_judges() if judges is None else judges_named(judges)
+    estimator = estimator_named(turn_end)
+    return Setup(
+        options,
+        judges=asked,
+        turn_end=estimator,
+        endpointer=(lambda o: AdaptiveSilence(silence_s=o.silence_s)) if estimator else None,
+        language=language,
+    )
 
 
 # Recordings.
@@ -121,6 +146,8 @@ def _recordings(source: Path, setup: Setup, html: Path | None, as_json: bool) ->
         console.print(_events(str(path), made))
     length = sum(made.scene.length_s for _, made in done)
     console.print(f"{length:.0f} s of calls in {took:.1f} s.")
+    if html is not None:
+        console.print(f"  page: {html}", markup=False, soft_wrap=True)
 
 
 def _events(title: str, made: Replayed) -> Table:
@@ -174,12 +201,11 @@ def _corpus(
         done: list[tuple[Case, Replayed | None, Outcome]] = []
         for number, case in enumerate(cases):
             told(f"{number + 1} of {len(cases)}: {case.name}")
-            made = run(case.scene, setup)
+            made = run(case.scene, mix.for_case(case, setup))
             outcome = judge(case, made)
             done.append((case, made if html is not None else None, outcome))
         took = time.monotonic() - began
-        if plot is not None:
-            _plot(plot, cases, setup, told)
+        drawn = None if plot is None else _plot(plot, cases, setup, told)
     outcomes = [outcome for _, _, outcome in done]
     scored = figures(outcomes)
     if html is not None:
@@ -192,28 +218,36 @@ def _corpus(
     console.print(_score(scored))
     length = sum(case.scene.length_s for case in cases)
     console.print(f"{len(wanted)} clips, {len(cases)} cases, {length:.0f} s of calls in {took:.0f} s.")
+    for name, path in (("curves", drawn), ("page", html)):
+        if path is not None:
+            console.print(f"  {name}: {path}", markup=False, soft_wrap=True)
     console.print(f"agent {' '.join(sys.argv[1:])}", markup=False, soft_wrap=True)
 
 
-def _plot(folder: Path, cases: Sequence[Case], setup: Setup, told: Callable[[str], None]) -> None:
+def _plot(folder: Path, cases: Sequence[Case], setup: Setup, told: Callable[[str], None]) -> Path:
     from antiphon.workers.replay import curve
     from antiphon.workers.replay.score import ENDPOINTING
 
     # Cases with an echo are left out: their sound depends on what the agent does, and takes much longer.
     over = [c for c in cases if c.clip.label not in ENDPOINTING and c.scene.echo is None]
     silent = [c for c in cases if c.clip.label in ENDPOINTING]
-    floors = {
-        "by duration": curve.floor_curve(curve.sweep(over, setup, "yield_after_s", curve.YIELD_AFTER_S, told))
-    }
-    ends = {
-        "fixed silence": curve.endpoint_curve(curve.sweep(silent, setup, "silence_s", curve.SILENCE_S, told))
-    }
+    memory = curve.Remembered()
+    floors = {"duration alone": curve.sweep(over, curve.by_duration(setup), told, memory)}
+    if setup.judges:
+        name = "judges: " + ", ".join(judge.name for judge in setup.judges)
+        floors[name] = curve.sweep(over, curve.by_odds(setup), told, memory)
+    ends = {"fixed silence": curve.sweep(silent, curve.by_silence(setup), told, memory)}
+    if setup.turn_end is not None:
+        ends[setup.turn_end.name] = curve.sweep(silent, curve.by_ceiling(setup), told, memory)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "floor.png"
     curve.draw_curves(
-        path, floors, ends, note=f"{len(over)} and {len(silent)} cases, {time.strftime('%Y-%m-%d')}"
+        path,
+        {name: curve.floor_curve(swept) for name, swept in floors.items()},
+        {name: curve.endpoint_curve(swept) for name, swept in ends.items()},
+        note=f"{len(over)} and {len(silent)} cases, {time.strftime('%Y-%m-%d')}",
     )
-    console.print(f"Curves: {path}", markup=False, soft_wrap=True)
+    return path
 
 
 def _outcomes(outcomes: Sequence[Outcome]) -> Table:
@@ -250,6 +284,8 @@ def _record(setup: Setup, scored: Sequence[Figure], outcomes: Sequence[Outcome])
     record: dict[str, Any] = {
         "command": "agent " + " ".join(sys.argv[1:]),
         "options": asdict(setup.options),
+        "judges": [judge.name for judge in setup.judges],
+        "turn_end": setup.turn_end.name if setup.turn_end else None,
         "figures": [asdict(figure) for figure in scored],
         "outcomes": [{**asdict(outcome), "right": outcome.right} for outcome in outcomes],
     }
@@ -296,4 +332,7 @@ def _changed(setup: Setup) -> dict[str, str]:
         for spec in fields(TurnTaking)
         if getattr(setup.options, spec.name) != getattr(plain, spec.name)
     }
-    return changed or {"options": "as they are by themselves"}
+    decides = {"judges": ", ".join(judge.name for judge in setup.judges) or "none: duration alone"}
+    if setup.turn_end is not None:
+        decides["end of turn"] = setup.turn_end.name
+    return decides | changed

@@ -6,6 +6,7 @@ call, a part works on one question at a time, and drops one that has waited too 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
@@ -16,7 +17,7 @@ from antiphon.agents.media.offload import Part, probability_of
 from antiphon.agents.media.router import Samples
 from antiphon.workers.replay.virtual import VirtualLoop
 
-__all__ = ["NOMINAL_S", "VirtualAsker"]
+__all__ = ["NOMINAL_S", "Remembering", "VirtualAsker"]
 
 NOMINAL_S: Final[Mapping[str, float]] = {
     "acoustic": 0.015,
@@ -30,6 +31,38 @@ NOMINAL_S: Final[Mapping[str, float]] = {
 embeddings, a chat model nearby, a pitch track."""
 OTHERS_S: Final = 0.050  # s; for a part that is not named. Chosen
 LATE_S: Final = 1.0  # s in a part's queue after which a question is dropped, as in a call
+
+
+class Remembering:
+    """A judge that gives the same answer to the same question without being asked twice.
+
+    For runs over the same cases with other options: most of their questions are the same.
+    """
+
+    def __init__(self, judge: Judge) -> None:
+        self._judge = judge
+        self._answers: dict[tuple[object, ...], float | None] = {}
+        self.name = judge.name
+        self.occasions = judge.occasions
+
+    def warm_up(self) -> None:
+        """As the judge's."""
+        self._judge.warm_up()
+
+    def opinion(self, question: Question) -> float | None:
+        """As the judge's."""
+        sound = hashlib.blake2b(question.audio.tobytes(), digest_size=16).digest()
+        key = (
+            sound,
+            question.occasion,
+            question.voice_at,
+            question.voiced_s,
+            question.quiet_s,
+            question.language,
+        )
+        if key not in self._answers:
+            self._answers[key] = self._judge.opinion(question)
+        return self._answers[key]
 
 
 class VirtualAsker:

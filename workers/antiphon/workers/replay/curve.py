@@ -7,6 +7,7 @@ point is a run of all its cases with one option changed; what the detector said 
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,16 +16,32 @@ from typing import Any, Final
 
 import numpy as np
 
-from antiphon.agents.errors import ConfigError, MediaError
+from antiphon.agents.endpointing import Endpointer
+from antiphon.agents.endpointing.adaptive import AdaptiveSilence
+from antiphon.agents.errors import MediaError
 from antiphon.agents.options import TurnTaking
+from antiphon.workers.replay.asking import Remembering
 from antiphon.workers.replay.engine import Setup, replay
 from antiphon.workers.replay.figures import wilson
-from antiphon.workers.replay.mix import Case
+from antiphon.workers.replay.mix import Case, for_case
 from antiphon.workers.replay.score import ENDPOINTING, WANTS_FLOOR, Outcome, judge
 
-__all__ = ["Point", "Remembered", "draw_curves", "endpoint_curve", "floor_curve", "sweep"]
+__all__ = [
+    "Point",
+    "Remembered",
+    "by_ceiling",
+    "by_duration",
+    "by_odds",
+    "by_silence",
+    "draw_curves",
+    "endpoint_curve",
+    "floor_curve",
+    "sweep",
+]
 
 YIELD_AFTER_S: Final = (0.16, 0.22, 0.29, 0.35, 0.42, 0.51, 0.61, 0.74, 0.90, 1.15, 1.50)  # chosen
+ODDS: Final = (-4.0, -3.0, -2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0, 3.0, 4.0)  # chosen
+CEILING_S: Final = (0.35, 0.5, 0.65, 0.8, 1.0, 1.2, 1.5, 2.0)  # chosen
 SILENCE_S: Final = (0.20, 0.26, 0.32, 0.38, 0.48, 0.58, 0.70, 0.85, 1.00, 1.20)  # chosen
 
 
@@ -51,7 +68,7 @@ class Remembered:
 
     def run(self, case: Case, setup: Setup) -> Outcome:
         """Replays and scores a case."""
-        replayed = replay(case.scene, setup, speech=self._speech.get(case.name))
+        replayed = replay(case.scene, for_case(case, setup), speech=self._speech.get(case.name))
         if case.scene.echo is None and case.name not in self._speech:
             self._speech[case.name] = replayed.speech.tolist()
         return judge(case, replayed)
@@ -59,33 +76,76 @@ class Remembered:
 
 def sweep(
     cases: Sequence[Case],
-    setup: Setup,
-    field: str,
-    values: Sequence[float],
+    setups: Mapping[float, Setup],
     told: Callable[[str], None] = lambda _: None,
-) -> Mapping[float, list[Outcome]]:
-    """Runs all cases for each value of an option.
+    memory: Remembered | None = None,
+) -> dict[float, list[Outcome]]:
+    """Runs all cases under each setup.
 
-    Raises:
-        ConfigError: The option cannot have one of the values.
+    Args:
+        cases: The same for each.
+        setups: By the value of what is varied.
+        told: Progress.
+        memory: Of earlier runs over these cases.
     """
-    memory = Remembered()
+    memory = memory or Remembered()
     found: dict[float, list[Outcome]] = {}
-    for value in values:
-        told(f"{field} = {value:g}")
-        options = with_option(setup.options, field, value)
-        found[value] = [memory.run(case, replace(setup, options=options)) for case in cases]
+    for number, (value, setup) in enumerate(setups.items()):
+        told(f"curve: {number + 1} of {len(setups)}")
+        found[value] = [memory.run(case, setup) for case in cases]
     return found
 
 
-def with_option(options: TurnTaking, field: str, value: float) -> TurnTaking:
-    """The options with one changed, and the longest hold moved out of its way."""
-    if field not in TurnTaking.__dataclass_fields__:
-        raise ConfigError("--sweep", field, f"one of {', '.join(TurnTaking.__dataclass_fields__)}")
-    changes: dict[str, Any] = {field: value}
-    if field == "yield_after_s" and value >= options.hold_s:
-        changes["hold_s"] = value + 0.5
-    return replace(options, **changes)
+def by_duration(setup: Setup) -> dict[float, Setup]:
+    """Setups without judges, by `yield_after_s`."""
+
+    def options(value: float) -> TurnTaking:
+        hold_s = max(setup.options.hold_s, value + 0.5)  # the longest hold makes way
+        return replace(setup.options, yield_after_s=value, hold_s=hold_s)
+
+    return {value: replace(setup, judges=(), options=options(value)) for value in YIELD_AFTER_S}
+
+
+def by_odds(setup: Setup) -> dict[float, Setup]:
+    """Setups by log-odds that are added to all three thresholds of the fusion."""
+    remembering = tuple(Remembering(judge) for judge in setup.judges)
+
+    def options(shift: float) -> TurnTaking:
+        def moved(name: str) -> float:
+            """In log-odds, and held to the option's range."""
+            spec = TurnTaking.__dataclass_fields__[name]
+            p = getattr(setup.options, name)
+            odds = math.log(p / (1 - p)) + shift
+            return float(np.clip(1 / (1 + math.exp(-odds)), spec.metadata["low"], spec.metadata["high"]))
+
+        return replace(
+            setup.options,
+            turn_at=moved("turn_at"),
+            yield_at=moved("yield_at"),
+            resume_at=moved("resume_at"),
+        )
+
+    return {shift: replace(setup, judges=remembering, options=options(shift)) for shift in ODDS}
+
+
+def by_silence(setup: Setup) -> dict[float, Setup]:
+    """Setups with a fixed silence, by its length."""
+    return {
+        value: replace(setup, options=replace(setup.options, silence_s=value), endpointer=None, turn_end=None)
+        for value in SILENCE_S
+    }
+
+
+def by_ceiling(setup: Setup) -> dict[float, Setup]:
+    """Setups with the setup's estimator, by the longest silence."""
+
+    def endpointer(ceiling_s: float) -> Callable[[TurnTaking], Endpointer]:
+        def made(options: TurnTaking) -> Endpointer:
+            return AdaptiveSilence(silence_s=min(options.silence_s, ceiling_s), ceiling_s=ceiling_s)
+
+        return made
+
+    return {value: replace(setup, endpointer=endpointer(value)) for value in CEILING_S}
 
 
 def floor_curve(swept: Mapping[float, Sequence[Outcome]]) -> list[Point]:

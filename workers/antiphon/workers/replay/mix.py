@@ -10,7 +10,7 @@ Levels are those of the voiced part: the mean power of the 20 ms frames within 2
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -20,10 +20,21 @@ from antiphon.agents.errors import MediaError
 from antiphon.agents.media.router import Samples
 from antiphon.workers.caller.recording import dbfs_onset
 from antiphon.workers.replay.corpus import Clip
+from antiphon.workers.replay.engine import Setup
 from antiphon.workers.replay.scene import RATE_HZ, Echo, Reply, Scene, sum_of
 from antiphon.workers.replay.sound import clipped_share, read_mono
 
-__all__ = ["AGENT_SPEECH", "AS_RECORDED", "OVER_AGENT", "PAUSES_S", "Case", "Recipe", "active_dbfs", "cases"]
+__all__ = [
+    "AGENT_SPEECH",
+    "AS_RECORDED",
+    "OVER_AGENT",
+    "PAUSES_S",
+    "Case",
+    "Recipe",
+    "active_dbfs",
+    "cases",
+    "for_case",
+]
 
 AGENT_DBFS: Final = -23.0  # of the agent's voice as played; chosen, a usual level of hosted voices
 AGENT_AT_S: Final = 0.3  # s; when the agent begins to speak
@@ -45,7 +56,9 @@ class Recipe:
     level_dbfs: float
     """Of the clip's voiced part in the microphone."""
     at_s: float
-    """Into the agent's speech, s."""
+    """Where in the agent's speech it comes, s."""
+    lead_s: float = 1.5
+    """How much of the agent's speech is heard before, s. Long enough for whatever has to settle."""
     echo_db: float | None = None
     """Level of the agent's voice in the microphone against what was played; None for a headset."""
 
@@ -53,8 +66,8 @@ class Recipe:
 OVER_AGENT: Final = (
     Recipe("usual", -24.0, 2.45),
     Recipe("quiet", -34.0, 6.15),
-    Recipe("loud, echo -30 dB", -18.0, 4.30, echo_db=-30.0),
-    Recipe("usual, echo -20 dB", -24.0, 8.05, echo_db=-20.0),
+    Recipe("loud, echo -30 dB", -18.0, 4.30, 4.0, echo_db=-30.0),
+    Recipe("usual, echo -20 dB", -24.0, 8.05, 4.0, echo_db=-20.0),
 )
 
 
@@ -77,6 +90,11 @@ class Case:
     def name(self) -> str:
         """Short, and its own."""
         return f"{self.clip.name} ({self.recipe})"
+
+
+def for_case(case: Case, setup: Setup) -> Setup:
+    """The setup with what a call would know of its language: the clip's, else the setup's."""
+    return replace(setup, language=case.clip.language or setup.language)
 
 
 class Sounds:
@@ -204,21 +222,21 @@ def _bounds(sound: Samples, first: int) -> tuple[float, float]:
     return (first + found[0]) / RATE_HZ, (first + found[1] + 1) / RATE_HZ
 
 
-def _agent(voice: Samples, length: int) -> Samples:
-    """The agent's voice at its level, repeated for as long as it is needed."""
-    levelled = _at_level(voice, AGENT_DBFS)
+def _agent(voice: Samples, length: int, from_s: float = 0.0) -> Samples:
+    """The agent's voice at its level from a place on, repeated for as long as it is needed."""
+    levelled = np.roll(_at_level(voice, AGENT_DBFS), -round(from_s * RATE_HZ))
     repeated: Samples = np.tile(levelled, -(-length // len(levelled)))
     return repeated[:length]
 
 
 def _over_agent(clip: Clip, sound: Samples, voice: Samples, recipe: Recipe) -> Case:
     levelled = _at_level(sound, recipe.level_dbfs)
-    first = round((AGENT_AT_S + recipe.at_s) * RATE_HZ)
+    first = round((AGENT_AT_S + recipe.lead_s) * RATE_HZ)
     length = first + len(sound) + round(AFTER_S * RATE_HZ)
     caller = sum_of([(0, _room(length)), (first, levelled)], length)
     echo = None if recipe.echo_db is None else Echo(recipe.echo_db)
     # The voice goes on beyond the scene, held or not: that it ends is never what ends a hold.
-    reply = Reply(AGENT_AT_S, _agent(voice, length))
+    reply = Reply(AGENT_AT_S, _agent(voice, length, recipe.at_s - recipe.lead_s))
     scene = Scene(f"{clip.name} ({recipe.name})", caller, (reply,), echo)
     return Case(clip, recipe.name, scene, *_bounds(levelled, first))
 
