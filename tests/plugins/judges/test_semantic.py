@@ -78,9 +78,9 @@ Ask = Callable[[], Any]
 
 
 @asynccontextmanager
-async def judging(url: str, heard: str | None = "wait, what?", **options: Any) -> AsyncIterator[Ask]:
+async def judging(url: str, **options: Any) -> AsyncIterator[Ask]:
     """``await ask()`` puts the question as its shell would, from a thread without a loop."""
-    made = SemanticJudge(url, heard=lambda _: heard, **{"timeout_s": 5.0, **options})
+    made = SemanticJudge(url, **{"heard": lambda _: "wait, what?", "timeout_s": 5.0, **options})
     try:
         yield lambda question=ASKED: asyncio.to_thread(made.opinion, question)
     finally:
@@ -102,6 +102,19 @@ async def test_it_asks_with_both_sides_words_and_takes_the_answer(endpoint: tupl
     assert made.asked == 3
 
 
+@pytest.mark.weights
+async def test_the_packaged_recogniser_gives_the_words_where_nobody_else_does(
+    endpoint: tuple[Endpoint, str], clip: Callable[..., Any]
+) -> None:
+    made, url = endpoint
+    sound = np.concatenate([ASKED.audio[:4800], clip("en_ast_hang_on_a_second"), ASKED.audio[:3000]])
+    async with judging(url, heard=None, timeout_s=30.0) as ask:
+        assert await ask(Question(Occasion.LONG, sound, 4800, 1.1, 0.0, "en")) > 0.9
+    asked = made.body["messages"][-1]["content"]
+    assert "on a second" in asked
+    assert asked.endswith("still speaking")
+
+
 async def test_parameters_that_a_model_refuses_can_be_replaced(endpoint: tuple[Endpoint, str]) -> None:
     made, url = endpoint
     async with judging(url) as ask:
@@ -116,7 +129,7 @@ async def test_parameters_that_a_model_refuses_can_be_replaced(endpoint: tuple[E
 async def test_no_words_no_question(endpoint: tuple[Endpoint, str]) -> None:
     made, url = endpoint
     for nothing in (None, "", "  "):
-        async with judging(url, heard=nothing) as ask:
+        async with judging(url, heard=lambda _, said=nothing: said) as ask:
             assert await ask() is None
     assert made.asked == 0
 

@@ -47,13 +47,20 @@ _NO_SPEECH: Final = 0.5
 _NO_SPEECH_SLOPE: Final = 2.3
 _LEAST_TRUST: Final = 0.2  # below it there is no opinion; chosen
 
+# A listener's word, drawn out ("oookay"), and the voice that belongs to no word; chosen.
+_SLOW_WORD_S: Final = 0.7
+_FREE_S: Final = 0.5
 
-def weigh(readings: Sequence[Reading], language: str, *, more_to_come: bool = False) -> float | None:
+
+def weigh(
+    readings: Sequence[Reading], language: str, *, voiced_s: float = 0.0, more_to_come: bool = False
+) -> float | None:
     """The probability, 0 to 1, that who said this over the agent wants the floor; None for no opinion.
 
     Args:
         readings: Of one stretch, likeliest first, as `WhisperEars.readings` gives them.
         language: Of the texts, as BCP 47.
+        voiced_s: Voice in the stretch. A listener's words that fill little of it are not all that was said.
         more_to_come: The person still speaks.
     """
     told = [
@@ -72,7 +79,9 @@ def weigh(readings: Sequence[Reading], language: str, *, more_to_come: bool = Fa
     believed = trust(math.log(mass), words, best.no_speech) * mass / (mass + silent)
     if believed < _LEAST_TRUST:
         return None
-    return _logistic(believed * math.log(opinion / (1.0 - opinion)))
+    if opinion < 0.5 and voiced_s > _FREE_S + _SLOW_WORD_S * words:
+        return None
+    return believed * opinion + (1.0 - believed) * 0.5
 
 
 def trust(logprob: float, words: float, no_speech: float) -> float:
@@ -150,8 +159,12 @@ class LexicalJudge:
         Raises:
             ModelUnavailable: The recogniser's packages are not installed.
         """
-        more = question.occasion is Occasion.LONG
-        return weigh(self.readings(question), self._language(question), more_to_come=more)
+        return weigh(
+            self.readings(question),
+            self._language(question),
+            voiced_s=question.voiced_s,
+            more_to_come=question.occasion is Occasion.LONG,
+        )
 
     def text(self, question: Question) -> str:
         """What the person says, as far as it can be believed; empty where it cannot."""
