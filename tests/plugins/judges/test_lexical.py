@@ -100,11 +100,16 @@ def test_words_that_are_doubtful_count_less() -> None:
         assert 0.5 < doubtful < sure - 0.05
 
 
-@pytest.mark.parametrize("no_speech", [0.5, 0.7, 0.9])
-def test_words_that_are_invented_do_not_count(no_speech: float) -> None:
-    invented = readings(no_speech, Okay=0.02, Yeah=0.015, So=0.01)
-    assert weigh(invented, "en") is None
-    assert text_of(invented, "en") == ""
+@pytest.mark.parametrize("invented", [{"Stop": 0.02, "Yeah": 0.015, "So": 0.01}, {"Thank_you": 0.04}])
+def test_words_that_are_invented_do_not_count(invented: dict[str, float]) -> None:
+    assert weigh(readings(0.4, **invented), "en") is None
+    assert text_of(readings(0.9, Stop=0.02), "en") == ""
+
+
+@pytest.mark.parametrize("invented", [{"Stop": 0.02, "Yeah": 0.015, "So": 0.01}, {"Thank_you": 0.04}])
+def test_a_sound_that_holds_no_words_by_all_evidence_is_no_wish(invented: dict[str, float]) -> None:
+    assert weigh(readings(0.8, **invented), "en") == pytest.approx(0.2)
+    assert weigh(readings(0.8, **invented), "en", more_to_come=True) == pytest.approx(0.2)
 
 
 def test_a_longer_text_need_not_be_as_likely() -> None:

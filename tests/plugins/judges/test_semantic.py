@@ -214,10 +214,10 @@ async def test_it_warms_up_without_a_request(endpoint: tuple[Endpoint, str]) -> 
 
 
 def test_it_is_a_judge_and_needs_an_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("ANTIPHON_CHAT_URL", raising=False)
-    with pytest.raises(ConfigError, match="ANTIPHON_CHAT_URL"):
+    monkeypatch.delenv("ANTIPHON_JUDGE_URL", raising=False)
+    with pytest.raises(ConfigError, match="ANTIPHON_JUDGE_URL"):
         SemanticJudge()
-    monkeypatch.setenv("ANTIPHON_CHAT_URL", "http://127.0.0.1:9/v1")
+    monkeypatch.setenv("ANTIPHON_JUDGE_URL", "http://127.0.0.1:9/v1")
     judge: Judge = SemanticJudge(heard=lambda _: None)
     assert judge.name == "semantic"
     assert Occasion.EARLY not in judge.occasions

@@ -7,7 +7,8 @@ the voice pauses and when a speech has grown long, not at its onset. The recogni
 - Not the likeliest text counts but the likeliest few, each with its probability: "Yeah." at 0.3 beside
   "No." at 0.25 is no answer, and "Okay.", "okay" and "Okay" together are one.
 - On coughs, laughs, keys and horns Whisper invents words and half knows it: many texts, each hardly
-  likely, and a high no-speech probability. Both are evidence (`trust`), and doubtful words count less.
+  likely, and a high no-speech probability. Both are evidence (`trust`): doubtful words count less, and
+  where there are none that can be believed and Whisper says itself that nobody speaks, it was a sound.
 - Digital silence around a word is nothing that Whisper was trained on and makes it doubt good words, so
   a faint noise is laid under all of it.
 
@@ -45,7 +46,8 @@ _LIKELY: Final = -2.2  # log-probability a word at which a reading is worth half
 _LIKELY_SLOPE: Final = 3.5
 _NO_SPEECH: Final = 0.5
 _NO_SPEECH_SLOPE: Final = 2.3
-_LEAST_TRUST: Final = 0.2  # below it there is no opinion; chosen
+_LEAST_TRUST: Final = 0.2  # below it there are no words; chosen
+_WORDLESS: Final = 0.2  # the opinion on a sound; chosen: a quiet "stop" in much noise may be read as one
 
 # A listener's word, drawn out ("oookay"), and the voice that belongs to no word; chosen.
 _SLOW_WORD_S: Final = 0.7
@@ -68,9 +70,11 @@ def weigh(
         for reading in readings
         if (opinion := opinion_of_text(reading.text, language, more_to_come=more_to_come)) is not None
     ]
+    # Without believable words: a sound, if the recogniser says so itself, else nothing to go by.
+    wordless = _WORDLESS if readings and readings[0].no_speech >= _NO_SPEECH else None
     mass = sum(share for share, _, _ in told)
     if mass <= 0.0:
-        return None
+        return wordless
     _, _, best = told[0]
     opinion = sum(share * each for share, each, _ in told) / mass
     # Texts that tell nothing are no reason to believe those that do.
@@ -78,7 +82,7 @@ def weigh(
     words = count_words(best.text, language)
     believed = trust(math.log(mass), words, best.no_speech) * mass / (mass + silent)
     if believed < _LEAST_TRUST:
-        return None
+        return wordless
     if opinion < 0.5 and voiced_s > _FREE_S + _SLOW_WORD_S * words:
         return None
     return believed * opinion + (1.0 - believed) * 0.5

@@ -1,9 +1,10 @@
 """The judge by meaning: asks a chat model whether what the person says is meant to take the floor.
 
-Off unless a call is given it: it costs a request a speech, and words leave the machine. Any endpoint
-that speaks OpenAI's chat completions will do (Ollama, vLLM, a hosted one). It is shown what the person
-said and what the agent was saying, and answers with one word. Both come from callables, since a judge
-knows no call: the person's by default from `LexicalJudge`, the agent's from whoever counts what is heard.
+Off unless ``ANTIPHON_JUDGE_URL`` or a call asks for it: each speech costs a request, and words leave the
+machine. Any endpoint that speaks OpenAI's chat completions will do (Ollama, vLLM, a hosted one). It is
+shown what the person said and what the agent was saying, and answers with one word. Both come from
+callables, since a judge knows no call: the person's words by default from `LexicalJudge`, the agent's from
+whoever counts what is heard.
 
 The whole question, its words included, has ``timeout_s``; an answer that is late, refused, or no answer
 at all is no opinion. The first trouble of each kind is logged, without anybody's words.
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Final
 from antiphon.agents.errors import ConfigError
 from antiphon.agents.interruption.judges import Occasion, Question
 from antiphon.agents.logs import get_logger
+from antiphon.plugins.judges.lexical import LexicalJudge
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -79,9 +81,9 @@ class SemanticJudge:
     """Judges a speech by asking a chat model. `close` it when done with it.
 
     Args:
-        url: The endpoint's base address, e.g. ``http://127.0.0.1:11434/v1``; else ``ANTIPHON_CHAT_URL``.
-        model: The model's name there; else ``ANTIPHON_CHAT_MODEL``.
-        key: Its key, if it wants one; else ``ANTIPHON_CHAT_KEY``.
+        url: The endpoint's base address, e.g. ``http://127.0.0.1:11434/v1``; else ``ANTIPHON_JUDGE_URL``.
+        model: The model's name there; else ``ANTIPHON_JUDGE_MODEL``.
+        key: Its key, if it wants one; else ``ANTIPHON_JUDGE_KEY``.
         heard: What the person said; by default what `LexicalJudge` reads and trusts.
         said: What the agent was saying; by default nothing is told of it.
         timeout_s: For words and answer together, s.
@@ -106,14 +108,15 @@ class SemanticJudge:
         timeout_s: float = TIMEOUT_S,
         parameters: Mapping[str, object] = _PARAMETERS,
     ) -> None:
-        self._url = url or os.environ.get("ANTIPHON_CHAT_URL", "")
+        self._url = url or os.environ.get("ANTIPHON_JUDGE_URL", "")
         if not self._url:
-            raise ConfigError("ANTIPHON_CHAT_URL", None, "the address of an OpenAI-compatible endpoint")
+            raise ConfigError("ANTIPHON_JUDGE_URL", None, "the address of an OpenAI-compatible endpoint")
         if not timeout_s > 0:
             raise ConfigError("SemanticJudge.timeout_s", timeout_s, "more than 0 s")
-        self._model = model or os.environ.get("ANTIPHON_CHAT_MODEL", "")
-        self._key = key or os.environ.get("ANTIPHON_CHAT_KEY", "")
-        self._heard = heard or _recogniser()
+        self._model = model or os.environ.get("ANTIPHON_JUDGE_MODEL", "")
+        self._key = key or os.environ.get("ANTIPHON_JUDGE_KEY", "")
+        self._recogniser = LexicalJudge() if heard is None else None
+        self._heard: Words = heard or self._read
         self._said = said
         self._timeout_s = timeout_s
         self._parameters = dict(parameters)
@@ -123,7 +126,9 @@ class SemanticJudge:
         self._told: set[str] = set()
 
     def warm_up(self) -> None:
-        """Imports the openai package, half a second, and asks nothing."""
+        """Loads the recogniser, if it is used, and the openai package; asks nothing. A second."""
+        if self._recogniser is not None:
+            self._recogniser.warm_up()
         self._runner.run(self._connect())
 
     def opinion(self, question: Question) -> float | None:
@@ -139,11 +144,14 @@ class SemanticJudge:
         return None if answer is None else opinion_of_answer(answer)
 
     def close(self) -> None:
-        """Closes connections and loop. May be called again; no question may follow."""
+        """Closes connections and loop, from a thread that runs no loop. No question may follow."""
         if self._client is not None:
             self._runner.run(self._client.close())
             self._client = None
         self._runner.close()
+
+    def _read(self, question: Question) -> str | None:
+        return None if self._recogniser is None else self._recogniser.text(question)
 
     async def _connect(self) -> AsyncOpenAI:
         if self._client is None:
@@ -180,9 +188,3 @@ class SemanticJudge:
         if kind not in self._told:
             self._told.add(kind)
             log.warning("semantic judge has no answer", kind=kind, reason=reason, url=self._url)
-
-
-def _recogniser() -> Words:
-    from antiphon.plugins.judges.lexical import LexicalJudge
-
-    return LexicalJudge().text
