@@ -73,7 +73,7 @@ def case(label: str, seconds: float, *, agent: bool = True, resumes_s: float | N
     caller = np.zeros(6 * RATE_HZ, np.int16)
     caller[2 * RATE_HZ : round((2 + seconds) * RATE_HZ)] = 8000
     replies = (Reply(0.3, np.full(20 * RATE_HZ, 4000, np.int16)),) if agent else ()
-    return Case(clip, "usual", Scene(clip.name, caller, replies), 2.0, 2.0 + seconds, resumes_s)
+    return Case(clip, "usual", Scene(clip.name, caller, replies), 2.0, 2.0, 2.0 + seconds, resumes_s)
 
 
 def test_a_lower_threshold_yields_more_of_both() -> None:

@@ -9,7 +9,7 @@ import pytest
 from antiphon.agents.errors import MediaError
 from antiphon.workers.caller.audiofile import write_stereo
 from antiphon.workers.replay.corpus import Clip
-from antiphon.workers.replay.mix import AGENT_AT_S, OVER_AGENT, Sounds, active_dbfs, cases
+from antiphon.workers.replay.mix import AGENT_AT_S, OVER_AGENT, Sounds, active_dbfs, cases, voice_onset
 from antiphon.workers.replay.scene import RATE_HZ
 
 DATA = Path(__file__).parents[2] / "data"
@@ -34,7 +34,8 @@ def test_a_clip_comes_over_the_agent_at_the_level_and_place_that_the_recipe_says
     for case, recipe in zip(made, OVER_AGENT, strict=True):
         at = AGENT_AT_S + recipe.lead_s
         assert at <= case.onset_s < at + 0.3
-        assert case.onset_s < case.offset_s <= case.scene.length_s - 2.0
+        assert case.onset_s <= case.voice_s < case.offset_s
+        assert case.offset_s <= case.scene.length_s - 2.0
         placed = case.scene.caller[round(at * RATE_HZ) : round(case.offset_s * RATE_HZ)]
         assert active_dbfs(placed) == pytest.approx(recipe.level_dbfs, abs=0.5)
         assert (case.scene.echo.gain_db if case.scene.echo else None) == recipe.echo_db
@@ -112,3 +113,15 @@ def test_the_active_level_leaves_pauses_out() -> None:
         alone, abs=0.1
     )
     assert active_dbfs(np.zeros(100, np.int16)) == -120.0
+
+
+def test_a_voice_begins_behind_the_hiss_and_behind_a_click() -> None:
+    dice = np.random.default_rng(5)
+    hiss = dice.normal(0, 300, RATE_HZ).astype(np.int16)  # -41 dBFS
+    tone = (4000 * np.sin(np.arange(RATE_HZ // 2) * 0.1)).astype(np.int16)
+    for before in (hiss, np.zeros(RATE_HZ, np.int16)):
+        sound = np.concatenate([before, tone, before])
+        sound[2000:2400] = 9000
+        assert voice_onset(sound) == pytest.approx(RATE_HZ, abs=RATE_HZ // 50)
+    assert voice_onset(tone) <= RATE_HZ // 100  # cut closely
+    assert voice_onset(np.zeros(100, np.int16)) == 0

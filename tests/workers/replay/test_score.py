@@ -21,7 +21,7 @@ def outcome(label: str, *events: tl.Event, resumes_s: float | None = None, recip
     """A clip from 2.0 to 3.0 s."""
     clip = Clip(2, "a.flac", label, "en", "", "", "s", "CC0", "score", 0.0, None, "")  # type: ignore[arg-type]
     scene = Scene("a", np.zeros(10, np.int16))
-    case = Case(clip, recipe, scene, 2.0, 3.0, resumes_s)
+    case = Case(clip, recipe, scene, 2.0, 2.05, 3.0, resumes_s)
     none = np.zeros(0)
     return judge(case, Replayed(scene, events, none, none, scene.caller, scene.caller))
 
@@ -63,6 +63,7 @@ def test_the_voice_is_gone_at_the_first_long_silence() -> None:
     made = outcome("interruption", HOLD(2.1), RESUME(2.2), HOLD(2.3), YIELD(2.7))
     assert (made.kind, made.right) == ("yielded", True)
     assert made.silent_s == pytest.approx(0.3)  # 100 ms were none
+    assert made.voice_silent_s == pytest.approx(0.25)
     assert outcome("command", HOLD(2.1), RESUME(2.5), HOLD(2.6), YIELD(2.7)).silent_s == pytest.approx(0.1)
     assert outcome("interruption", HOLD(2.1), YIELD(2.4), recipe="as recorded").silent_s is None
     assert not outcome("backchannel", HOLD(2.1), YIELD(2.7)).right

@@ -255,7 +255,7 @@ def _outcomes(outcomes: Sequence[Outcome]) -> Table:
     for heading in ("case", "outcome", "right", "silence, ms", "gap, ms", "commit, ms"):
         table.add_column(heading, justify="left" if heading in ("case", "outcome", "right") else "right")
     for o in outcomes:
-        times = [o.silent_s, o.gap_s or None, o.committed_s]
+        times = [o.voice_silent_s, o.gap_s or None, o.committed_s]
         cells = ["" if value is None else f"{value * 1000:.0f}" for value in times]
         table.add_row(o.case, o.kind, "" if o.right else "[bold red]no[/]", *cells)
     return table

@@ -143,6 +143,10 @@ def _silent(outcome: Outcome) -> float | None:
     return outcome.silent_s
 
 
+def _voice_silent(outcome: Outcome) -> float | None:
+    return outcome.voice_silent_s
+
+
 def _gap(outcome: Outcome) -> float | None:
     return outcome.gap_s if outcome.kind == "resumed" else None
 
@@ -160,8 +164,10 @@ def _lines(label: str, language: str) -> tuple[_Share | _Ms, ...]:
         command = label == "command"
         return (
             _Share("took the floor", _right, least=0.97 if command else 0.98),
-            _Ms("onset to silence, p50", _silent, 50, None if command else 70, _FLOOR),
-            _Ms("onset to silence, p95", _silent, 95, 200 if command else 130, _FLOOR),
+            _Ms("voice to silence, p50", _voice_silent, 50, None if command else 70, _FLOOR),
+            _Ms("voice to silence, p95", _voice_silent, 95, 200 if command else 130, _FLOOR),
+            _Ms("-45 dBFS to silence, p50", _silent, 50),
+            _Ms("-45 dBFS to silence, p95", _silent, 95),
         )
     if label == "complete":
         return (

@@ -77,7 +77,9 @@ class Outcome:
     holds: int
     """Stretches of silence."""
     silent_s: float | None
-    """From the clip's onset to where the voice was gone, of what was yielded, s."""
+    """From the clip's onset to where the agent's voice was gone, of what was yielded, s."""
+    voice_silent_s: float | None
+    """Likewise from the onset of the clip's voice; below 0 if something else was held for."""
     gap_s: float
     """The longest silence that ended in a resume, s; 0 if there was none."""
     committed_s: float | None
@@ -98,7 +100,7 @@ class Outcome:
 def judge(case: Case, replayed: Replayed) -> Outcome:
     """Scores one case."""
     endpointing = case.clip.label in ENDPOINTING
-    kind, committed_s, silent_s = _endpoint(case, replayed) if endpointing else _floor(case, replayed)
+    kind, at_s = _endpoint(case, replayed) if endpointing else _floor(case, replayed)
     found = silences(replayed.events)
     gaps = [s.ended_s - s.began_s for s in found if s.ended_s is not None]
     return Outcome(
@@ -110,34 +112,37 @@ def judge(case: Case, replayed: Replayed) -> Outcome:
         echo=case.scene.echo is not None,
         kind=kind,
         holds=len(found),
-        silent_s=silent_s,
+        silent_s=None if endpointing or at_s is None else at_s - case.onset_s,
+        voice_silent_s=None if endpointing or at_s is None else at_s - case.voice_s,
         gap_s=max(gaps, default=0.0),
-        committed_s=committed_s,
+        committed_s=at_s - case.offset_s if endpointing and at_s is not None else None,
     )
 
 
-def _floor(case: Case, replayed: Replayed) -> tuple[Kind, None, float | None]:
+def _floor(case: Case, replayed: Replayed) -> tuple[Kind, float | None]:
+    """The outcome, and when the agent's voice was gone."""
     found = silences(replayed.events)
     yielded = next((s for s in found if s.yielded_s is not None), None)
     if any(s.began_s < case.onset_s - EARLY_S for s in found) and case.clip.label != "echo":
-        return "early", None, None
+        return "early", None
     if yielded is not None:
         gone = next(s for s in found if s.ended_s is None or s.ended_s - s.began_s >= GONE_S)
         known = case.recipe != AS_RECORDED  # else where the person begins is not
-        return "yielded", None, gone.began_s - case.onset_s if known else None
+        return "yielded", gone.began_s if known else None
     if found:
-        return "resumed", None, None
+        return "resumed", None
     lowered = any(isinstance(event, tl.Hold) for event in replayed.events)
-    return ("ducked" if lowered else "kept"), None, None
+    return ("ducked" if lowered else "kept"), None
 
 
-def _endpoint(case: Case, replayed: Replayed) -> tuple[Kind, float | None, None]:
+def _endpoint(case: Case, replayed: Replayed) -> tuple[Kind, float | None]:
+    """The outcome, and when the turn was committed."""
     commits = [event for event in replayed.events if isinstance(event, tl.Commit)]
     if case.resumes_s is not None:
         cut = any(event.at < case.resumes_s for event in commits)
-        return ("cut off" if cut else "committed"), None, None
+        return ("cut off" if cut else "committed"), None
     if any(event.speech_ended_at < case.offset_s - CUT_S for event in commits):
-        return "cut off", None, None
+        return "cut off", None
     if not commits:
-        return "not committed", None, None
-    return "committed", commits[0].at - case.offset_s, None
+        return "not committed", None
+    return "committed", commits[0].at
