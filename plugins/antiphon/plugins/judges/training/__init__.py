@@ -1,0 +1,1 @@
+"""What the acoustic judge's weights are made of: words, voices, noises, rooms, and the fitting."""
