@@ -1,0 +1,456 @@
+"""Is what the person's microphone sends the agent's own voice coming back?
+
+`EchoEstimator` compares the person's audio with what was played (`EchoReference`) and says, window by
+window, how much it looks like an echo. Pure: time is an argument.
+
+How: both sides become levels in 17 bands every 8 ms. Over the last 1.5 s the person's levels are
+correlated with the reference at delays of 0 to 0.5 s; the best delay that stays so is the echo's. The
+ratio of levels at that delay, band by band and as a median, is the echo path: loudspeaker, room,
+microphone, and whatever canceller the person's device runs. From it follow the levels that an echo would
+have now, with the room's decay, and what stands above them is the person. Levels survive what waveforms
+do not: codecs, jitter buffers, cheap loudspeakers, a canceller's residue.
+
+How it stays cheap: nothing is compared while the agent is silent; audio waits and is worked on in
+batches, unless `evidence` is asked; delay and path are looked at four times a second.
+
+Drive it so: `window` with every window the voice detector gets, `evidence` where the detector finds
+speech, `reset` when the person's track changes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from antiphon.agents.media.reference import EchoReference
+from antiphon.agents.media.router import Samples
+
+__all__ = ["LONGEST_DELAY_S", "NO_ECHO", "EchoEstimator", "EchoEvidence", "EchoReference"]
+
+Levels = NDArray[np.float32]
+"""Levels, dB, shape (frames, bands)."""
+
+HOP_S: Final = 0.008  # s between two frames
+LONGEST_DELAY_S: Final = 0.5  # s from the agent's voice in the ear to its echo at our end
+
+_HOP_HEARD: Final = 128  # samples at 16 kHz
+_WINDOW: Final = 512
+_WINDOW_FRAMES: Final = _WINDOW // _HOP_HEARD
+_BIN_HZ: Final = 62.5  # of a frame's spectrum, 16 ms, at either rate
+_EDGES_HZ: Final = (
+    200, 300, 400, 510, 630, 770, 920, 1080, 1270, 1480, 1720, 2000, 2320, 2700, 3150, 3700, 4400, 5300,
+)  # fmt: skip
+_BANDS: Final = len(_EDGES_HZ) - 1  # Zwicker's critical bands; below them small loudspeakers are silent
+_FLOOR_DB: Final = -90.0
+
+_LAGS: Final = round(LONGEST_DELAY_S / HOP_S) + 1
+_SHORTEST: Final = 2  # frames: no transport is faster, and what leaks into both sides has no delay
+_SPAN: Final = 192  # frames compared for the delay: 1.5 s
+_LEAST_SPAN: Final = 16  # frames with which the first comparison is made
+_DECAYS_DB: Final = np.array([[2.0], [0.7]], dtype=np.float32)  # dB a frame: 60 dB in 0.24 s and 0.7 s
+_EARLY: Final = 2 * _BANDS
+_KEPT: Final = 320  # frames kept: span, delay and tail
+_BATCH: Final = 8  # windows that may wait: 0.26 s
+_NOW: Final = 8  # frames that the evidence is about: 64 ms
+_LATE: Final = 12  # frames; audio that comes so much later or sooner than due is a new stretch
+_LOOK: Final = 32  # frames between two looks at delay and path
+_LOOK_SEARCHING: Final = 8  # the same while the person seems to speak and no delay is known
+_UNKNOWN: Final = 160  # frames of sound after which a call without an echo counts as one: 1.3 s
+_PRESUMED: Final = 6  # windows of voice that may be an echo as long as nothing is known
+# How far a delay must stand out, to be believed, from what the others reach by chance:
+_SURE_AT_FIRST: Final = 3.5  # as long as nothing is known; one of a hundred by chance
+_SURE: Final = 5.5  # later; one of a thousand
+_VOTED: Final = 5.0  # what it is above chance, summed up over looks
+_ALIKE: Final = 0.35  # correlation of the levels' movement that a delay must have
+_LOUD_DB: Final = -50.0  # dB in some band: the agent is heard
+_LEARNT: Final = 8  # frames from which a band's path can be told
+_NOVICE_DB: Final = (
+    8.0,
+    8.0,
+    7.0,
+    6.0,
+    5.0,
+    4.0,
+    3.0,
+    2.0,
+    1.0,
+    0.0,
+)  # dB that a path may be wrong by, by times it was learnt
+_LEAST_SOUND: Final = 20.0  # dB, summed over bands and frames, above the noise: less says nothing
+_COMPARED: Final = 8  # windows compared for the delay
+_RATE_COMPARED_HZ: Final = 8_000
+_HOP_COMPARED: Final = round(HOP_S * _RATE_COMPARED_HZ)
+_NEAR: Final = _COMPARED * _WINDOW // 2
+_FAR: Final = _NEAR + _LAGS * _HOP_COMPARED
+_FFT: Final = 8192
+_FFT_LOW, _FFT_HIGH = 200 * _FFT // _RATE_COMPARED_HZ, 3_600 * _FFT // _RATE_COMPARED_HZ
+# The newest sound counts in full: an echo that has just begun is all at the end.
+_COMPARED_SHAPE: Final = np.concatenate(
+    [np.linspace(0, 1, _NEAR // 2), np.ones(_NEAR // 2 - 128), np.hanning(256)[128:]]
+).astype(np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class EchoEvidence:
+    """How much a window looks like the agent's own voice coming back."""
+
+    likeness: float = 0.0
+    """0: it is not; 1: it is nothing else. At 0.5 it is as likely as not that a person speaks too."""
+    above_db: float = math.inf
+    """Mean level above the echo that was predicted, dB, where there is any sound; infinite when none was
+    predicted."""
+    delay_s: float | None = None
+    """From the agent's voice in the ear to its echo here, s; None while no echo was ever found."""
+    gain_db: float = -math.inf
+    """Of the echo against what was played, mean over the bands, dB."""
+
+
+NO_ECHO: Final = EchoEvidence()
+
+
+class EchoEstimator:
+    """One call's echo.
+
+    Args:
+        reference: What was played.
+    """
+
+    def __init__(self, reference: EchoReference) -> None:
+        self._reference = reference
+        self._hop_played = round(reference.rate_hz * HOP_S)
+        self._heard = _Frames(_BANDS)
+        self._played = _Frames(3 * _BANDS)
+        self._pending: list[Samples] = []
+        self._before = np.zeros(_HOP_HEARD, dtype=np.int16)
+        self._recent: deque[Samples] = deque(maxlen=_COMPARED)
+        self._drift = 0.0
+        self._placed = False
+        self._looked = 0  # frame at which delay and path were last looked at
+        self._votes = np.zeros(_LAGS, dtype=np.float32)
+        self._delay: int | None = None
+        self._unknown = True  # whether there is an echo: not enough was played yet
+        self._sounded = 0.0  # frames of the agent's sound that were looked at
+        self._asked = 0  # windows with speech since the agent sounds
+        self._last = NO_ECHO
+        self._path = np.full(_BANDS, _FLOOR_DB, dtype=np.float32)
+        self._early_db = -6.0  # of the room's tails against what was played, dB
+        self._late_db = -15.0
+        self._learnt = np.zeros(_BANDS, dtype=np.int64)  # frames that each band was learnt from
+        self._fits = 0  # times that the path was learnt
+        self._noise = np.full(_BANDS, -70.0, dtype=np.float32)
+
+    def window(self, now: float, samples: Samples) -> None:
+        """Takes the next window.
+
+        Args:
+            now: Arrival of its last sample, s, the reference's clock.
+            samples: Mono int16, 16 kHz, shape (512,). Kept for a while: must not change.
+        """
+        if now > self._reference.sound_until + LONGEST_DELAY_S + 0.3:
+            self._pending.clear()
+            self._placed = False
+            self._before = samples[-_HOP_HEARD:]
+            return
+        self._place(now)
+        self._pending.append(samples)
+        if len(self._pending) >= _BATCH:
+            self._analyse()
+
+    def evidence(self) -> EchoEvidence:
+        """About the last window or two. Ask where the voice detector finds speech: asking works on what
+        waits, and until an echo is known it looks for one."""
+        if not self._placed:
+            return NO_ECHO
+        self._analyse()
+        if self._delay is None:
+            self._asked += 1
+        if self._fits < len(_NOVICE_DB) and self._heard.end - self._looked >= _LOOK_SEARCHING:
+            self._look()
+        if self._delay is None:
+            presumed = self._unknown and self._asked <= _PRESUMED
+            return EchoEvidence(likeness=0.6) if presumed else NO_ECHO
+        stop = self._heard.end
+        first = max(stop - _NOW, self._heard.begin)
+        heard = self._heard.rows(first, stop)
+        predicted = self._predict(first, stop, self._delay)
+        above = heard - np.maximum(predicted, self._noise)
+        weight = np.clip(heard - self._noise - 6.0, 0.0, 20.0)
+        total = float(weight.sum())
+        if total >= _LEAST_SOUND:
+            above_db = float((weight * above).sum()) / total
+            self._last = EchoEvidence(
+                _likeness(above_db - _NOVICE_DB[min(self._fits, len(_NOVICE_DB) - 1)]),
+                above_db,
+                self._delay * HOP_S,
+                float(self._path.mean()),
+            )
+        return self._last
+
+    def reset(self) -> None:
+        """Forgets the echo's path: another microphone, another room."""
+        self._pending.clear()
+        self._placed = False
+        self._delay = None
+        self._unlearn()
+        self._votes[:] = 0.0
+
+    def _unlearn(self) -> None:
+        self._fits = 0
+        self._learnt[:] = 0
+
+    def _place(self, now: float) -> None:
+        """Finds where on the reference's line of time the next window lies."""
+        epoch = self._reference.epoch or 0.0
+        due = (now - epoch) / HOP_S - (len(self._pending) + 1) * _WINDOW_FRAMES
+        off = due - self._heard.end
+        if self._placed and abs(off) < _LATE:
+            self._drift += 0.02 * (off - self._drift)  # arrivals jitter, samples do not
+            if abs(self._drift) < 2.0:
+                return
+            off = self._drift
+        if self._pending:
+            self._analyse()
+        self._heard.move(self._heard.end + round(off))
+        self._drift = 0.0
+        self._placed = True
+
+    def _analyse(self) -> None:
+        """Works out the windows that wait, and what was played until then."""
+        if not self._pending:
+            return
+        sound = np.concatenate([self._before, *self._pending]).astype(np.float32)
+        count = len(self._pending) * _WINDOW_FRAMES
+        self._before = self._pending[-1][-_HOP_HEARD:]
+        self._recent.extend(self._pending)
+        self._pending.clear()
+        self._heard.append(_levels(sound, _HOP_HEARD, count))
+        self._catch_up()
+        if self._heard.end - self._looked >= _LOOK or self._heard.end < self._looked:
+            self._look()
+
+    def _catch_up(self) -> None:
+        stop = self._heard.end
+        changed = self._reference.take_changed()
+        if changed is not None and changed // self._hop_played < self._played.end:
+            self._played.move(max(changed // self._hop_played, stop - _KEPT))
+        if stop <= self._played.end:
+            return
+        if stop - self._played.end > _KEPT:
+            self._played.move(stop - _KEPT)
+        first = self._played.end
+        hop = self._hop_played
+        sound = self._reference.between((first - 1) * hop, stop * hop).astype(np.float32)
+        self._played.append(
+            _with_tails(_levels(sound, hop, stop - first), self._played.rows(first - 1, first)[0])
+        )
+
+    def _look(self) -> None:
+        """Looks at the delay and the path again."""
+        stop = self._heard.end
+        first = max(stop - _SPAN, self._heard.begin)
+        since = min(stop - self._looked, _LOOK)
+        self._looked = stop
+        if stop - first < _LEAST_SPAN:
+            return
+        heard = self._heard.rows(first, stop)
+        self._noise = np.maximum(np.percentile(heard, 10, axis=0), -80.0).astype(np.float32)
+        if not self._sounds(stop):
+            return
+        self._sounded += since
+        peaks = self._vote(stop, since / _LOOK)
+        best = int(peaks.argmax())
+        sure = peaks[best] >= (_SURE_AT_FIRST if self._unknown else _SURE)
+        if not sure:
+            best = int(self._votes.argmax())
+            sure = self._votes[best] >= _VOTED
+        if sure and _alike(heard, self._played.rows(first - best, stop - best)[:, :_BANDS]) > _ALIKE:
+            if self._delay is not None and abs(best - self._delay) > 1:
+                self._unlearn()
+            self._delay = best
+        if self._delay is not None:
+            self._fit(heard, first, stop, self._delay)
+            self._unknown = False
+        elif self._sounded >= _UNKNOWN:
+            self._unknown = False
+
+    def _sounds(self, stop: int) -> bool:
+        """Whether the agent was loud enough, in what the last quarter of a second may be an echo of."""
+        return bool(self._played.rows(stop - _LAGS - 2 * _LOOK_SEARCHING, stop)[:, :_BANDS].max() > _LOUD_DB)
+
+    def _vote(self, stop: int, share: float) -> NDArray[np.float32]:
+        """Lets the last quarter of a second say at which delay it is an echo.
+
+        Returns:
+            How far each delay stands out: up to 2 for none, above 3 in one of a hundred by chance.
+        """
+        near = np.zeros(2 * _NEAR, dtype=np.float32)
+        recent = np.concatenate(self._recent)
+        near[-len(recent) :] = recent
+        near = near[0::2] + near[1::2]
+        end = stop * self._hop_played
+        far = self._reference.between(end - 3 * _FAR, end).astype(np.float32)
+        far = far[0::3] + far[1::3] + far[2::3]
+        product = np.fft.rfft(near * _COMPARED_SHAPE, _FFT)[_FFT_LOW:_FFT_HIGH].conj()
+        product *= np.fft.rfft(far, _FFT)[_FFT_LOW:_FFT_HIGH]
+        product /= (np.abs(product) + 1e-3) ** 0.8  # less of what is loud: a pitch looks alike at many delays
+        full = np.zeros(_FFT // 2 + 1, dtype=np.complex64)
+        full[_FFT_LOW:_FFT_HIGH] = product
+        peaks: NDArray[np.float32] = (
+            np.abs(np.fft.irfft(full, _FFT)[: _FAR - _NEAR]).reshape(_LAGS, -1).max(axis=1)[::-1]
+        )
+        usual = float(np.sort(peaks)[_LAGS // 2 :].mean())
+        peaks /= usual + 1e-9
+        peaks[:_SHORTEST] = 0.0
+        self._votes *= 1.0 - 0.1 * share
+        self._votes += share * np.clip(peaks - 2.2, 0.0, 4.0)
+        return peaks
+
+    def _fit(self, heard: Levels, first: int, stop: int, delay: int) -> None:
+        """Learns the path anew from the frames at hand, each number a median: a person who speaks in
+        less than half of them moves none."""
+        played = self._played.rows(first - delay, stop - delay)
+        direct, early, late = played[:, :_BANDS], played[:, _BANDS:_EARLY], played[:, _EARLY:]
+        share = max(0.3, 1.0 / (self._fits + 1))
+        self._fits += 1
+        loud = (direct > early - 3.0) & (direct > np.maximum(direct.max(axis=0) - 20.0, -65.0))
+        ratio = np.where(loud, heard - direct, np.nan)
+        self._learnt = np.maximum(self._learnt, loud.sum(axis=0))
+        known = self._learnt >= _LEARNT
+        enough = known & (loud.sum(axis=0) >= 4)
+        if enough.any():
+            self._path[enough] += share * (np.nanmedian(ratio[:, enough], axis=0) - self._path[enough])
+        if not known.all() and loud.any():  # as the bands that are known, or as what little there is
+            self._path[~known] = self._path[known].mean() if known.any() else np.nanmedian(ratio)
+        echo = heard - self._path
+        self._early_db += share * (
+            _middle(echo - early, direct < early - 8.0, self._early_db) - self._early_db
+        )
+        self._late_db += share * (_middle(echo - late, early < late - 8.0, self._late_db) - self._late_db)
+
+    def _predict(self, first: int, stop: int, delay: int) -> Levels:
+        """The levels an echo has from one frame of the person's to another."""
+        played = self._played.rows(first - delay, stop - delay)
+        tail = np.maximum(played[:, _BANDS:_EARLY] + self._early_db, played[:, _EARLY:] + self._late_db)
+        predicted: Levels = np.maximum(played[:, :_BANDS], tail) + self._path
+        return predicted
+
+
+def _middle(values: Levels, which: NDArray[np.bool_], otherwise: float) -> float:
+    """The median of some values, within what a room may do; ``otherwise`` if they are few."""
+    chosen = values[which]
+    return min(max(float(np.median(chosen)), -40.0), 3.0) if len(chosen) >= 20 else otherwise
+
+
+class _Frames:
+    """The last `_KEPT` frames of levels, by number."""
+
+    def __init__(self, width: int) -> None:
+        self._rows = np.full((2 * _KEPT, width), _FLOOR_DB, dtype=np.float32)
+        self._origin = -_KEPT  # number of the first row
+        self.end = 0
+        """Number after the last frame."""
+        self.begin = 0
+        """Number of the first frame of this stretch."""
+
+    def append(self, rows: Levels) -> None:
+        if self.end + len(rows) - self._origin > len(self._rows):
+            keep = self._rows[self.end - _KEPT - self._origin : self.end - self._origin].copy()
+            self._rows[: len(keep)] = keep
+            self._origin = self.end - _KEPT
+        start = self.end - self._origin
+        self._rows[start : start + len(rows)] = rows
+        self.end += len(rows)
+
+    def move(self, end: int) -> None:
+        """Goes on at another number; frames that are skipped are silent."""
+        if self.end - _KEPT < end <= self.end:
+            self.end = end
+            return
+        skipped = end - self.end
+        if 0 < skipped < _KEPT:
+            self.append(np.full((skipped, self._rows.shape[1]), _FLOOR_DB, dtype=np.float32))
+            return
+        self._rows[:] = _FLOOR_DB
+        self._origin = end - _KEPT
+        self.end = end
+        self.begin = end
+
+    def rows(self, first: int, stop: int) -> Levels:
+        """Frames from one number to another, of the last `_KEPT`; a view."""
+        return self._rows[first - self._origin : stop - self._origin]
+
+
+def _weights() -> NDArray[np.float32]:
+    """Bins to bands, shape (bins, bands)."""
+    bins_hz = np.arange(1, math.ceil(_EDGES_HZ[-1] / _BIN_HZ) + 1) * _BIN_HZ
+    columns = [(bins_hz >= low) & (bins_hz < high) for low, high in pairwise(_EDGES_HZ)]
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+_WEIGHTS: Final = _weights()
+_BINS: Final = len(_WEIGHTS)
+_SHAPES: Final[dict[int, NDArray[np.float32]]] = {}
+
+
+def _shape(hop: int) -> NDArray[np.float32]:
+    """A Hann window of two hops, scaled so that levels are dBFS of a sine whatever its length."""
+    if hop not in _SHAPES:
+        _SHAPES[hop] = (np.hanning(2 * hop + 1)[:-1] / (hop / 2) / 32768 / math.sqrt(2)).astype(np.float32)
+    return _SHAPES[hop]
+
+
+def _levels(sound: NDArray[np.float32], hop: int, count: int) -> Levels:
+    """Levels of ``count`` frames of two hops each, of float32 sound, shape ((count + 1) * hop,)."""
+    overlapping = np.lib.stride_tricks.as_strided(
+        sound, (count, 2 * hop), (hop * sound.itemsize, sound.itemsize)
+    )
+    spectrum = np.fft.rfft(overlapping * _shape(hop))[:, 1 : _BINS + 1]
+    power = (spectrum.real**2 + spectrum.imag**2) @ _WEIGHTS
+    power += 1e-9
+    levels: Levels = 10 * np.log10(power)
+    return levels
+
+
+def _with_tails(levels: Levels, before: NDArray[np.float32]) -> Levels:
+    """Levels, the louder of two neighbours, and the tails of a small and a large room after them.
+
+    Args:
+        levels: Shape (n, bands).
+        before: The row before, shape (3 * bands,).
+
+    Returns:
+        Shape (n, 3 * bands).
+    """
+    rows = np.empty((len(levels), 3, _BANDS), dtype=np.float32)
+    rows[0, 0] = np.maximum(levels[0], before[:_BANDS] - 3.0)
+    np.maximum(levels[1:], levels[:-1], out=rows[1:, 0])
+    tails = before[_BANDS:].reshape(2, _BANDS)
+    for row in rows:
+        np.subtract(tails, _DECAYS_DB, out=row[1:])
+        np.maximum(row[1:], row[0], out=row[1:])
+        tails = row[1:]
+    return rows.reshape(len(levels), 3 * _BANDS)
+
+
+def _alike(heard: Levels, played: Levels) -> float:
+    """How alike two sides move, -1 to 1; shape (n, bands) each."""
+    near, far = _moves(heard), _moves(played)
+    energy = float((near * near).sum()) * float((far * far).sum())
+    return float((near * far).sum()) / math.sqrt(energy) if energy > 0 else 0.0
+
+
+def _moves(levels: Levels) -> Levels:
+    """What moves in the levels: less its mean, and nothing far below the loudest."""
+    clipped = np.maximum(levels, np.maximum(levels.max(axis=0) - 30.0, -75.0))
+    moves: Levels = clipped - clipped.mean(axis=0)
+    return moves
+
+
+def _likeness(above_db: float) -> float:
+    return 1.0 / (1.0 + math.exp(min(max((above_db - 7.5) / 1.2, -30.0), 30.0)))
