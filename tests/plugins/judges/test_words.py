@@ -182,6 +182,11 @@ def test_what_is_told_already_is_not_waited_for(text: str) -> None:
     assert (opinion_of_text(text, "en", more_to_come=True) or 0.0) > 0.8
 
 
+@pytest.mark.parametrize("text", ["oh", "that's right, yes", "uh-huh, mm"])
+def test_a_listeners_word_that_may_become_a_longer_one_is_one(text: str) -> None:
+    assert (opinion_of_text(text, "en", more_to_come=True) or 1.0) < 0.3
+
+
 def test_a_listener_who_goes_on_is_less_sure_to_be_one() -> None:
     ended, going_on = (opinion_of_text("yeah", "en", more_to_come=more) for more in (False, True))
     assert ended is not None

@@ -207,7 +207,8 @@ def opinion_of_text(text: str, language: str, *, more_to_come: bool = False) -> 
     if not more_to_come:
         return _weigh(found, lists)
     last = found[-1]
-    if last.group is Group.CONTENT or (last.group is not Group.COMMAND and last.tokens in lists.beginnings):
+    may_turn = last.group in (Group.OPENER, Group.UNCLEAR) and last.tokens in lists.beginnings
+    if last.group is Group.CONTENT or may_turn:
         opinion = _weigh(found[:-1], lists)
         return opinion if opinion is not None and opinion > 0.5 else None
     opinion = _weigh(found, lists)
