@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from antiphon.agents.endpointing import AdaptiveSilence, Endpointer
+from antiphon.agents.endpointing import AdaptiveSilence, Endpointer, adaptive
 
 FLOOR, SILENCE, CEILING = 0.2, 0.48, 1.2
 
@@ -91,10 +91,11 @@ def talk(asked: AdaptiveSilence, pause_s: float, times: int = 8) -> float:
 
 def test_somebody_who_pauses_long_gets_a_longer_wait_and_then_a_usual_one_again() -> None:
     asked = made()
-    at = talk(asked, 0.9)
-    assert paused(asked, at) == pytest.approx(SILENCE * 0.9 / 0.5, rel=0.05)
+    at = talk(asked, 0.7)
+    longer = 0.7 / adaptive._USUAL_S
+    assert paused(asked, at) == pytest.approx(SILENCE * longer, rel=0.05)
     asked.estimated(at + 0.3, 1.0)
-    assert asked.deadline() == pytest.approx(at + FLOOR * 0.9 / 0.5, rel=0.05)
+    assert asked.deadline() == pytest.approx(at + FLOOR * longer, rel=0.05)
     assert paused(asked, at + 3600.0) == pytest.approx(SILENCE)
 
 

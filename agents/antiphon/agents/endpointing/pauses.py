@@ -14,7 +14,7 @@ from typing import Final
 __all__ = ["Pauses"]
 
 _REMEMBERED: Final = 32  # pauses; chosen: some minutes of talk, and a quantile of them costs nothing
-_IMAGINED: Final = 3.0  # pauses of the usual length that count as heard; chosen: two long ones tell
+_IMAGINED: Final = 4.0  # pauses of the usual length that count as heard; chosen: two long ones tell
 _QUANTILE: Final = 0.8  # chosen: one long pause in five is a habit, one in fifty is not
 _HALF_LIFE_S: Final = 120.0  # s until a pause counts half; chosen
 
