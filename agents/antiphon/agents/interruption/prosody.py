@@ -193,20 +193,21 @@ class Prosody:
         power = spectrum.real**2 + spectrum.imag**2
         correlation = np.fft.irfft(power, _FFT)[:, : _LONGEST + 2]
         correlation /= (correlation[:, :1] + 1e-9) * _FALLOFF
-        inside = correlation[:, _SHORTEST : _LONGEST + 1]
-        # Only where it is a peak: a slope towards lag 0 is none.
-        peak = (inside >= correlation[:, _SHORTEST - 1 : _LONGEST]) & (
-            inside >= correlation[:, _SHORTEST + 1 : _LONGEST + 2]
-        )
-        peaks = np.where(peak, inside, 0.0)
-        best = peaks.max(axis=1)
-        lags = (peaks >= (_NEARLY * best)[:, None]).argmax(axis=1) + _SHORTEST
-        for row, (lag, height) in enumerate(zip(lags.tolist(), best.tolist(), strict=True)):
+        left = correlation[:, _SHORTEST - 1 : _LONGEST]
+        top = correlation[:, _SHORTEST : _LONGEST + 1]
+        right = correlation[:, _SHORTEST + 1 : _LONGEST + 2]
+        # Only where it is a peak, as a slope towards lag 0 is none, and as high as a parabola through it:
+        # a high voice's period is a few lags long and falls between them.
+        bend = left - 2 * top + right
+        lean = left - right
+        peak = (top >= right) & (top >= left) & (bend < -1e-6)
+        heights = np.where(peak, top - lean * lean / (8 * np.minimum(bend, -1e-6)), 0.0)
+        best = heights.max(axis=1)
+        lags = (heights >= (_NEARLY * best)[:, None]).argmax(axis=1)
+        for row, (at, height) in enumerate(zip(lags.tolist(), best.tolist(), strict=True)):
             if height < _PITCHED:
                 continue
-            left, top, right = correlation[row, lag - 1 : lag + 2].tolist()
-            bend = left - 2 * top + right
-            exact = lag + (0.5 * (left - right) / bend if bend < 0 else 0.0)
+            exact = _SHORTEST + at + 0.5 * float(lean[row, at]) / float(bend[row, at])
             self._pitched += 1
             self._pitches.append((first + which[row], 12 * math.log2(_PITCH_RATE_HZ / exact)))
         del self._pitches[:-_KEPT]
