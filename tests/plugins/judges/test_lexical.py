@@ -207,13 +207,16 @@ def judge() -> LexicalJudge:
 
 
 @pytest.mark.weights
-@pytest.mark.parametrize("name", ["en_ast_hang_on_a_second", "weather_question", "jfk"])
+@pytest.mark.parametrize(
+    "name",
+    ["en_sc_stop_0b40aa8e", "en_sc_no_0d2bcf9d", "en_ast_hang_on_a_second", "weather_question", "jfk"],
+)
 def test_it_hears_who_wants_the_floor(judge: LexicalJudge, clip: Clip, name: str) -> None:
     assert (judge.opinion(question(clip(name)[: 3 * RATE_HZ])) or 0.0) > 0.8
 
 
 @pytest.mark.weights
-@pytest.mark.parametrize("name", ["en_ami_okay_1"])
+@pytest.mark.parametrize("name", ["en_ami_okay_1", "en_ami_mm_1"])
 def test_it_hears_a_listener(judge: LexicalJudge, clip: Clip, name: str) -> None:
     opinion = judge.opinion(question(clip(name)))
     assert opinion is not None

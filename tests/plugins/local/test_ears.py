@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from antiphon.plugins.local.ears import WhisperEars, is_stuck
+from antiphon.plugins.local.ears import WhisperEars, _mel, is_stuck
 
 Clip = Callable[..., NDArray[np.int16]]
 
@@ -26,6 +26,19 @@ async def test_it_reads_a_question_and_a_speech(ears: WhisperEars, clip: Clip) -
     assert "what you can do for your country" in heard.text
     assert heard.no_speech < 0.3
     assert -1 < heard.mean_logprob < 0
+
+
+def test_silence_that_is_not_computed_is_as_if_it_were(clip: Clip) -> None:
+    from faster_whisper.feature_extractor import FeatureExtractor
+
+    extract = FeatureExtractor()
+    for sound in (
+        clip("en_ami_okay_1")[:-50] / np.float32(32768),
+        np.zeros(5, np.float32),
+        np.zeros(0, np.float32),
+    ):
+        whole = extract(np.pad(sound, (0, 128_000 - len(sound))), padding=0)[:, :800]
+        np.testing.assert_allclose(_mel(extract, sound, 800), whole, atol=1e-5)
 
 
 @pytest.mark.weights
