@@ -1,15 +1,25 @@
-"""When does speech begin and end? Two thresholds over 32 ms windows.
+"""When does speech begin and end? Two thresholds over 32 ms windows, and lower ones where sound rises.
 
 A window at or above ``enter`` starts a rise; while each next one stays at or above ``exit`` the rise
 goes on, and once it has lasted ``onset_s`` it is speech. Speech goes on until no window reached ``exit``
-for ``speech_gap_s``. The detector knows nothing of agents, turns or audio; time is an argument.
+for ``speech_gap_s``.
 
-Drive it with `frame` for every window and `lose` when the audio stops.
+Silero takes a while over some openings: telephone bands, hissed and soft first sounds score 0.1 to 0.4
+for up to 0.4 s. Where levels are given, a window that stands ``rise_db`` over the running noise floor
+therefore begins speech at ``rising``, or once the last four such windows sum to `_SUM`. Such speech is
+tentative until a window reaches ``enter``: what stands out of the noise and might be voice then keeps it
+alive, for at most `_TENTATIVE_S`, but does not count as voice.
+
+The detector knows nothing of agents, turns or audio; time is an argument. Drive it with `frame` for
+every window and `lose` when the audio stops.
 """
 
 from __future__ import annotations
 
+import math
+from collections import deque
 from dataclasses import dataclass
+from typing import Final
 
 from antiphon.agents.interruption.verdicts import WINDOW_S
 
@@ -38,6 +48,18 @@ class SpeechEnded:
     """Voice in it, pauses left out, s."""
 
 
+# Chosen over the clips of shared/audio (tests/bench/openings.py): lower ones find speech sooner and hold
+# for more noises.
+_SPAN: Final = 4  # windows whose probabilities are summed
+_LEAST: Final = 0.1  # probability below which a window might not be voice
+_SUM: Final = 0.6
+_TENTATIVE_S: Final = 0.5  # s; longest opening that is kept alive without voice
+_QUIETEST_DBFS: Final = -55.0  # dBFS; below it nothing stands out, however quiet the room
+_SILENT_DBFS: Final = -90.0  # dBFS; digital silence counts as this
+_FALL: Final = 0.3  # share of the way that the noise floor goes down to a quieter window
+_CREEP_DB: Final = 0.1  # dB a window, 3 dB/s, that it goes up in louder ones
+
+
 class OnsetDetector:
     """Finds the beginning and end of speech in a row of probabilities.
 
@@ -46,13 +68,28 @@ class OnsetDetector:
         exit: Probability below which a window is no voice; less than ``enter``.
         onset_s: Voice needed to call it speech, s.
         speech_gap_s: Time without voice after which it has ended, s.
+        rising: Probability at which a window that stands out of the noise may begin speech; at most
+            ``enter``, which switches it and the sum off.
+        rise_db: How far over the running noise floor a window stands out, dB.
     """
 
-    def __init__(self, *, enter: float, exit: float, onset_s: float, speech_gap_s: float) -> None:
+    def __init__(
+        self,
+        *,
+        enter: float,
+        exit: float,
+        onset_s: float,
+        speech_gap_s: float,
+        rising: float = 0.3,
+        rise_db: float = 15.0,
+    ) -> None:
         self._enter = enter
         self._exit = exit
         self._onset_s = onset_s
         self._speech_gap_s = speech_gap_s
+        self._rising = rising
+        self._rise_db = rise_db
+        self._floor_dbfs: float | None = None
         self._clear()
 
     def _clear(self) -> None:
@@ -65,31 +102,62 @@ class OnsetDetector:
         self.began_at = 0.0
         self.last_voice_at = 0.0
         """Arrival of the last voiced sample, s."""
+        self._standing_out: deque[float] = deque(maxlen=_SPAN)  # probabilities, 0 for what does not
+        self._tentative_at: float | None = None  # when speech began that no window has confirmed
+        self._alive_at = 0.0
 
-    def frame(self, now: float, speech: float) -> SpeechLikely | SpeechEnded | None:
+    def frame(
+        self, now: float, speech: float, level_dbfs: float | None = None
+    ) -> SpeechLikely | SpeechEnded | None:
         """Takes one window.
 
         Args:
             now: Arrival of its last sample, s.
             speech: Probability of speech, 0 to 1. NaN counts as none.
+            level_dbfs: Its level, RMS, 0 for a full-scale square wave; None where it is not known.
         """
-        self.voiced, was_voiced = speech >= (self._exit if self._continues else self._enter), self.voiced
+        stands_out = self._stands_out(level_dbfs)
+        might_be = speech if stands_out and speech >= _LEAST else 0.0
+        self._standing_out.append(might_be)
+        if speech >= self._enter:
+            self._tentative_at = None
+        self.voiced, was_voiced = self._is_voice(now, speech, might_be), self.voiced
         if self.voiced:
             if not self.speaking and not was_voiced:
                 self.began_at = now - WINDOW_S
                 self.voiced_s = 0.0
             self.voiced_s += WINDOW_S
-            self.last_voice_at = now
+            self.last_voice_at = self._alive_at = now
             if not self.speaking and self.voiced_s >= self._onset_s - _HALF_WINDOW_S:
                 self.speaking = True
                 return SpeechLikely(now, self.began_at)
-        elif self.speaking and now - self.last_voice_at >= self._speech_gap_s - _HALF_WINDOW_S:
-            return self.lose(now)
+        elif self.speaking:
+            if might_be and self._tentative_at is not None and now < self._tentative_at + _TENTATIVE_S:
+                self._alive_at = now
+            if now - self._alive_at >= self._speech_gap_s - _HALF_WINDOW_S:
+                return self.lose(now)
         return None
 
-    @property
-    def _continues(self) -> bool:
-        return self.speaking or self.voiced
+    def _is_voice(self, now: float, speech: float, might_be: float) -> bool:
+        if self.speaking or self.voiced:
+            return speech >= self._exit
+        if speech >= self._enter:
+            return True
+        opens = might_be >= self._rising or (might_be > 0.0 and sum(self._standing_out) >= _SUM)
+        if not opens or self._rising >= self._enter:
+            return False
+        self._tentative_at = now
+        return True
+
+    def _stands_out(self, level_dbfs: float | None) -> bool:
+        """Whether a level is well over the noise; moves the noise floor."""
+        if level_dbfs is None or math.isnan(level_dbfs):
+            return False
+        level_dbfs = max(level_dbfs, _SILENT_DBFS)
+        floor = level_dbfs if self._floor_dbfs is None else self._floor_dbfs
+        over = level_dbfs - floor
+        self._floor_dbfs = floor + (_FALL * over if over < 0 else min(over, _CREEP_DB))
+        return over >= self._rise_db and level_dbfs >= _QUIETEST_DBFS
 
     def lose(self, now: float) -> SpeechEnded | None:
         """Ends speech at once and forgets a rise; what follows needs an onset of its own."""
