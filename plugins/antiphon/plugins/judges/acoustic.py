@@ -33,7 +33,7 @@ KINDS: Final = ("turn", "backchannel", "vocal", "noise")
 FEATURES: Final = 3 * DIMENSIONS + len(NAMES) + len(Occasion)
 
 _EVERY: Final = 2  # hops of 80 ms between two embeddings; chosen: each costs 1.7 ms of a core
-_MOST: Final = 12  # embeddings looked at, 2.5 s of sound; chosen
+_MOST: Final = 8  # embeddings looked at, the last 1.9 s of sound; chosen, for the cost
 _LEVEL: Final = 0.1  # root mean square that the loud frames are brought to
 _MOST_GAIN: Final = 200.0  # 46 dB; chosen: what is quieter is no voice to a detector either
 _FRAME: Final = 320  # samples, 20 ms; for the level

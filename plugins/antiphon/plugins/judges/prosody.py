@@ -22,7 +22,7 @@ _FRAME: Final = 512  # samples, 32 ms: two periods of the lowest voice measured
 _HOP: Final = 256  # samples, 16 ms
 _FFT: Final = 1_024  # zero-padded, so that the autocorrelation does not wrap
 _HOP_S: Final = _HOP / RATE_HZ
-_LONGEST: Final = 3 * RATE_HZ  # samples measured, the last ones; chosen: longer speech is a turn anyway
+_LONGEST: Final = 2 * RATE_HZ  # samples measured, the last ones; chosen: longer speech is a turn anyway
 _LOWEST_HZ: Final = 70.0
 _HIGHEST_HZ: Final = 450.0
 _PERIODIC: Final = 0.45  # normalised autocorrelation from which a frame has pitch; chosen
@@ -33,6 +33,8 @@ _SYLLABLE_DB: Final = 15.0  # below the loudest frames, still a syllable; chosen
 _SMALL: Final = np.float32(1e-10)
 
 _WINDOW: Final = np.hanning(_FRAME).astype(np.float32)
+_CORRELATED: Final = np.fft.irfft(np.square(np.abs(np.fft.rfft(_WINDOW, _FFT))), _FFT)
+_OWN: Final = _CORRELATED / _CORRELATED[0]  # the window's own autocorrelation
 _FREQUENCIES: Final = (np.arange(_FFT // 2 + 1) * RATE_HZ / _FFT).astype(np.float32)
 
 NAMES: Final = (
@@ -79,6 +81,7 @@ class Measures:
         frames = np.lib.stride_tricks.sliding_window_view(audio, _FRAME)[::_HOP]
         self.frames = frames
         self.spectra = np.square(np.abs(np.fft.rfft(frames * _WINDOW, _FFT))).astype(np.float32) + _SMALL
+        self.changes = _changes(self.spectra)
         self.level_db = 10 * np.log10(np.mean(np.square(frames), axis=1) + _SMALL)
         first = min(max(0, voice_at - cut) // _HOP, len(frames) - 1)
         self.lead_db = self.level_db[:first]
@@ -150,7 +153,7 @@ def _spectrum(m: Measures) -> tuple[float, ...]:
     rolloff = _FREQUENCIES[np.argmax(summed >= 0.85 * total[:, None], axis=1)] / 1000
     low = power[:, :32].sum(axis=1) / total
     high = power[:, 192:].sum(axis=1) / total
-    change = _changes(m)[m.active]
+    change = m.changes[m.active]
     return (
         float(crossings.mean()),
         float(crossings.std()),
@@ -166,9 +169,9 @@ def _spectrum(m: Measures) -> tuple[float, ...]:
     )
 
 
-def _changes(m: Measures) -> NDArray[np.float32]:
+def _changes(spectra: NDArray[np.float32]) -> NDArray[np.float32]:
     """How far each frame's spectrum, in 32 wide bands, is from that of the frame before: 0 to 1."""
-    bands = np.log10(m.spectra[:, :512].reshape(len(m.spectra), 32, 16).mean(axis=2))
+    bands = np.log10(spectra[:, :512].reshape(len(spectra), 32, 16).mean(axis=2))
     bands -= bands.mean(axis=1, keepdims=True)
     bands /= np.linalg.norm(bands, axis=1, keepdims=True) + _SMALL
     alike = np.sum(bands[1:] * bands[:-1], axis=1)
@@ -177,10 +180,9 @@ def _changes(m: Measures) -> NDArray[np.float32]:
 
 def _pitch(m: Measures) -> tuple[float, ...]:
     shifts = np.fft.irfft(m.spectra[m.active], _FFT)
-    window = np.fft.irfft(np.square(np.abs(np.fft.rfft(_WINDOW, _FFT))), _FFT)
     shortest, longest = int(RATE_HZ / _HIGHEST_HZ), int(RATE_HZ / _LOWEST_HZ)
     # Of the windowed frame, against that of the window alone: otherwise low voices look less periodic.
-    alike = shifts[:, shortest:longest] / (shifts[:, :1] + _SMALL) / (window[shortest:longest] / window[0])
+    alike = shifts[:, shortest:longest] / (shifts[:, :1] + _SMALL) / _OWN[shortest:longest]
     # The first peak that is nearly the highest: the later ones are whole periods more.
     first = np.argmax(alike >= _NEARLY * alike.max(axis=1, keepdims=True), axis=1)
     beyond = np.arange(alike.shape[1]) > (1.2 * (first + shortest) - shortest)[:, None]
@@ -218,7 +220,7 @@ def _rhythm(m: Measures) -> tuple[float, ...]:
         else:
             extreme = max(extreme, value) if rising else min(extreme, value)
     count += rising and extreme > m.loud_db - _SYLLABLE_DB
-    steady = (_changes(m) < 0.1) & m.active
+    steady = (m.changes < 0.1) & m.active
     edges = np.flatnonzero(np.diff(np.concatenate([[0], steady.astype(np.int8), [0]])))
     longest = float((edges[1::2] - edges[::2]).max() * _HOP_S) if edges.size else 0.0
     length_s = max(0.1, float(m.active.sum()) * _HOP_S)

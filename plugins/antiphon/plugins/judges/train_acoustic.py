@@ -34,6 +34,8 @@ __all__ = ["main"]
 
 RATE_HZ = 16_000
 _MOST_QUESTIONS = 6  # about one rendering
+_REPEATED = 0.35  # share of short words that are said again; chosen
+_SHORT_S = 0.8
 
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
@@ -64,7 +66,8 @@ def _render(job: tuple[_Sound, NDArray[np.float32] | None]) -> list[_Seen]:
     embeddings, made = load(), []
     for take in range(sound.times):
         rng = np.random.default_rng((sound.seed, take))
-        audio, begins, ends = rooms.heard(sound.sound, rng, agent=agent, voice=sound.kind != "noise")
+        said = _again(sound, rng)
+        audio, begins, ends = rooms.heard(said, rng, agent=agent, voice=sound.kind != "noise")
         questions, heard = asked((np.clip(audio, -1, 1) * 32767).astype(np.int16), begins, ends)
         for question in questions[:_MOST_QUESTIONS]:
             seen = features(question, embeddings)
@@ -72,6 +75,18 @@ def _render(job: tuple[_Sound, NDArray[np.float32] | None]) -> list[_Seen]:
                 weight = (1.0 if heard else 0.5) / min(len(questions), _MOST_QUESTIONS)
                 made.append(_Seen(sound.kind, sound.group, seen, weight))
     return made
+
+
+def _again(sound: _Sound, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Sometimes the word twice or three times: "mm-hm, mm-hm" is still a listener's, "no, no" is not."""
+    short = sound.sound.size < _SHORT_S * RATE_HZ
+    if sound.kind not in ("turn", "backchannel") or not short or rng.random() > _REPEATED:
+        return sound.sound
+    parts = [sound.sound]
+    for _ in range(int(rng.integers(1, 3))):
+        gap = np.zeros(int(rng.uniform(0.0, 0.15) * RATE_HZ), dtype=np.float32)
+        parts += [gap, sound.sound * np.float32(rng.uniform(0.6, 1.1))]
+    return np.concatenate(parts)
 
 
 def _measure(job: corpus.Clip) -> list[tuple[report.Answer, NDArray[np.float32]]]:
@@ -90,7 +105,7 @@ def _measure(job: corpus.Clip) -> list[tuple[report.Answer, NDArray[np.float32]]
         seen = features(question, load())
         if seen is not None:
             answer = report.Answer(
-                clip=job.path.stem,
+                clip=f"{job.path.stem}@{job.start_s:g}",
                 label=job.label,
                 kind=job.kind or "",
                 source=job.source,
@@ -104,14 +119,14 @@ def _measure(job: corpus.Clip) -> list[tuple[report.Answer, NDArray[np.float32]]
 
 
 def _sounds(arguments: argparse.Namespace, clips: list[corpus.Clip]) -> list[_Sound]:
-    said = [(kind, text) for kind, some in texts().items() for text in some]
-    spoken = asyncio.run(voices.speak(said, folder=arguments.cache, takes=2, progress=_Progress("speaking")))
+    pairs = [(kind, text) for kind, some in texts().items() for text in some]
+    spoken = asyncio.run(voices.speak(pairs, folder=arguments.cache, takes=2, progress=_Progress("speaking")))
     made = [
         _Sound(u.kind, f"{u.speaker}/{u.text}", u.sound, 2, arguments.seed + i) for i, u in enumerate(spoken)
     ]
     for extra in (clip for clip in clips if clip.split == "train" and clip.kind is not None):
         sound = voices.trimmed(corpus.load(extra))
-        made.append(_Sound(extra.kind or "", extra.group, sound, 4, arguments.seed + len(made)))
+        made.append(_Sound(extra.kind or "", extra.group, sound, 3, arguments.seed + len(made)))
     for kind in ("noise", "vocal"):
         for number in range(arguments.made):
             name, sound = noises.make(kind, number, arguments.seed)
@@ -212,7 +227,7 @@ def _parser() -> argparse.ArgumentParser:
         "--cache", type=Path, default=Path.home() / ".cache" / "antiphon" / "spoken", help="spoken texts"
     )
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--made", type=int, default=220, help="noises made, and as many coughs and laughs")
+    parser.add_argument("--made", type=int, default=160, help="noises made, and as many coughs and laughs")
     parser.add_argument("--hidden", type=int, default=24, help="units of a network")
     parser.add_argument("--networks", type=int, default=3, help="networks whose answers are averaged")
     parser.add_argument("--steps", type=int, default=fit.STEPS, help="of gradient descent")

@@ -32,7 +32,7 @@ def test_the_summary_counts_each_clip_once_a_moment() -> None:
         return made.with_kinds(np.array([turn, 1 - turn, 0, 0], np.float32))
 
     answers = [
-        answer("a", "interruption", 0.9, Occasion.PAUSE, 0.6),
+        answer("a", "interruption", 0.95, Occasion.PAUSE, 0.6),
         answer("a", "interruption", 0.1, Occasion.PAUSE, 0.3),
         answer("b", "backchannel", 0.4, Occasion.PAUSE, 0.4),
         answer("b", "backchannel", 0.6, Occasion.EARLY, 0.26),
@@ -48,3 +48,5 @@ def test_the_summary_counts_each_clip_once_a_moment() -> None:
     (row,) = [line for line in text.splitlines() if line.startswith("| first pause")]
     assert "1 / 1 | 1.00 | 1/1 (21-100 %) | 1/1 (21-100 %)" in row
     assert "| backchannel en | 1 | 0.40 (0.40-0.40) |" in text
+    assert "| 0.9-1.0 | 1 | 1/1 (21-100 %) |" in text
+    assert "| 0.5-0.7 | 1 | 0/1 (0-79 %) |" in text

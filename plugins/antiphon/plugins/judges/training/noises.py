@@ -25,9 +25,10 @@ def _single(sound: NDArray[np.floating]) -> Sound:
 
 def coloured(rng: np.random.Generator, samples: int, slope: float) -> Sound:
     """Noise whose spectrum falls by ``slope`` * 3 dB an octave: 0 white, 1 pink, 2 brown. RMS 0.1."""
-    spectrum = np.fft.rfft(rng.standard_normal(samples))
-    frequencies = np.maximum(np.arange(len(spectrum)) * RATE_HZ / samples, 20.0)
-    made = np.fft.irfft(spectrum * frequencies ** (-slope / 2), samples)
+    size = 1 << max(1, samples - 1).bit_length()  # other sizes take many times as long
+    spectrum = np.fft.rfft(rng.standard_normal(size))
+    frequencies = np.maximum(np.arange(len(spectrum)) * RATE_HZ / size, 20.0)
+    made = np.fft.irfft(spectrum * frequencies ** (-slope / 2), size)[:samples]
     return _single(0.1 * made / (np.sqrt(np.mean(np.square(made))) + 1e-9))
 
 

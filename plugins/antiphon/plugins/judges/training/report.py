@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,6 +93,9 @@ _MOMENTS: tuple[tuple[str, Callable[[list[Answer]], list[Answer]]], ...] = (
 )
 
 
+_BINS = (0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 1.01)
+
+
 def summary(examples: Examples, answers: list[Answer]) -> str:
     """The figures of a training."""
     learnt = Counter(KINDS[k] for k in examples.kinds)
@@ -112,6 +116,15 @@ def summary(examples: Examples, answers: list[Answer]) -> str:
             cells.append(_share(sum(p > threshold for p in turns), len(turns)))
             cells.append(_share(sum(p <= threshold for p in others), len(others)))
         lines.append(f"| {name} | {' | '.join(cells)} |")
+    lines += ["", "What an opinion was worth, each clip at each of these moments:", ""]
+    lines += ["| opinion | answers | of them turns |", "|---|---|---|"]
+    every = [answer for _, chosen in _MOMENTS for answer in chosen(answers)]
+    for low, high in pairwise(_BINS):
+        some = [a for a in every if low <= a.turn < high]
+        lines.append(
+            f"| {low:.1f}-{min(high, 1.0):.1f} | {len(some)} "
+            f"| {_share(sum(a.kind == 'turn' for a in some), len(some))} |"
+        )
     lines += ["", "By label and language, at the first pause:", ""]
     lines += ["| label | n | opinion, median (lowest-highest) | below 0.5 |", "|---|---|---|---|"]
     pauses = _MOMENTS[2][1](answers)

@@ -70,10 +70,11 @@ def room(sound: Sound, rng: np.random.Generator) -> Sound:
 
 def line(sound: Sound) -> Sound:
     """A telephone: 300 to 3,400 Hz, 8 kHz, mu-law (ITU-T G.711) and back."""
-    spectrum = np.fft.rfft(sound)
-    f = np.arange(len(spectrum)) * RATE_HZ / max(1, sound.size)
+    size = 1 << max(1, sound.size - 1).bit_length()
+    spectrum = np.fft.rfft(sound, size)
+    f = np.arange(len(spectrum)) * RATE_HZ / size
     spectrum *= 1 / (1 + (250 / np.maximum(f, 1)) ** 4) / (1 + (f / 3500) ** 12)
-    narrow = np.clip(np.fft.irfft(spectrum, sound.size)[::2], -1, 1)
+    narrow = np.clip(np.fft.irfft(spectrum, size)[: sound.size : 2], -1, 1)
     squeezed = np.sign(narrow) * np.log1p(255 * np.abs(narrow)) / np.log(256)
     coded = np.round(squeezed * 127) / 127
     back = np.sign(coded) * (np.expm1(np.abs(coded) * np.log(256))) / 255
@@ -82,11 +83,12 @@ def line(sound: Sound) -> Sound:
 
 def _tilt(sound: Sound, rng: np.random.Generator) -> Sound:
     """A microphone's colour: up to 6 dB an octave either way around 1 kHz, and a cut at the top."""
-    spectrum = np.fft.rfft(sound)
-    f = np.maximum(np.arange(len(spectrum)) * RATE_HZ / max(1, sound.size), 60.0)
+    size = 1 << max(1, sound.size - 1).bit_length()
+    spectrum = np.fft.rfft(sound, size)
+    f = np.maximum(np.arange(len(spectrum)) * RATE_HZ / size, 60.0)
     shape = (f / 1000) ** rng.uniform(-0.6, 0.6)
     shape /= 1 + (f / rng.uniform(4500, 9000)) ** 8
-    return np.fft.irfft(spectrum * shape, sound.size).astype(np.float32)
+    return np.fft.irfft(spectrum * shape, size)[: sound.size].astype(np.float32)
 
 
 def _root(sound: NDArray[np.floating]) -> float:
