@@ -10,17 +10,15 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
 from antiphon.agents.errors import ConfigError, MediaError
 from antiphon.workers.cli.common import console, progress
 
 if TYPE_CHECKING:
     from antiphon.workers.replay.engine import Replayed, Setup
-    from antiphon.workers.replay.figures import Figure
     from antiphon.workers.replay.mix import Case
     from antiphon.workers.replay.score import Outcome
 
@@ -58,6 +56,9 @@ def replay(
     only: Annotated[
         str, typer.Option(help="Labels of a manifest, comma-separated; all when not given.")
     ] = "",
+    echo: Annotated[
+        bool, typer.Option("--echo/--no-echo", help="Try clips with the agent's echo in the microphone, too.")
+    ] = True,
     score: Annotated[bool, typer.Option("--score", help="Of a manifest: print the score alone.")] = False,
     plot: Annotated[
         Path | None,
@@ -79,7 +80,7 @@ def replay(
         if not source.exists():
             raise MediaError("there is no such file or folder", value=str(source))
         if source.suffix.lower() == ".csv":
-            _corpus(source, setup, audio, split, only, score, plot, html, as_json)
+            _corpus(source, setup, audio, split, only, echo, score, plot, html, as_json)
         else:
             if score or plot:
                 raise ConfigError("--score" if score else "--plot", str(source), "with a manifest (CSV)")
@@ -119,6 +120,7 @@ def _setup(policy: str, settings: Sequence[str], judges: str | None, turn_end: s
 def _recordings(source: Path, setup: Setup, html: Path | None, as_json: bool) -> None:
     from antiphon.workers.replay.engine import replay as run
     from antiphon.workers.replay.page import Shown, write_page
+    from antiphon.workers.replay.report import events_table
     from antiphon.workers.replay.scene import from_call
     from antiphon.workers.replay.sound import SOUND_FILES, read_two
 
@@ -143,23 +145,11 @@ def _recordings(source: Path, setup: Setup, html: Path | None, as_json: bool) ->
         )
         return
     for path, made in done:
-        console.print(_events(str(path), made))
+        console.print(events_table(str(path), made))
     length = sum(made.scene.length_s for _, made in done)
     console.print(f"{length:.0f} s of calls in {took:.1f} s.")
     if html is not None:
         console.print(f"  page: {html}", markup=False, soft_wrap=True)
-
-
-def _events(title: str, made: Replayed) -> Table:
-    table = Table(title=title, title_justify="left")
-    table.add_column("s", justify="right")
-    table.add_column("what")
-    table.add_column("details")
-    for record in made.records():
-        kind, at = str(record.pop("type")).replace("_", " "), record.pop("at")
-        details = ", ".join(f"{name} {value}" for name, value in record.items() if value not in ("", None))
-        table.add_row(f"{at:.3f}", kind, details)
-    return table
 
 
 # A corpus.
@@ -171,6 +161,7 @@ def _corpus(
     audio: Path | None,
     split: str,
     only: str,
+    echo: bool,
     score: bool,
     plot: Path | None,
     html: Path | None,
@@ -180,6 +171,7 @@ def _corpus(
     from antiphon.workers.replay.corpus import LABELS, audio_root, read_manifest
     from antiphon.workers.replay.engine import replay as run
     from antiphon.workers.replay.figures import figures
+    from antiphon.workers.replay.report import outcomes_table, record, score_table
     from antiphon.workers.replay.score import judge
 
     if split not in ("score", "train", "all"):
@@ -197,7 +189,8 @@ def _corpus(
         )
     began = time.monotonic()
     with progress("Reading clips") as told:
-        cases = mix.cases(wanted, mix.Sounds(root, manifest), told=told)
+        recipes = [r for r in mix.OVER_AGENT if echo or r.echo_db is None]
+        cases = mix.cases(wanted, mix.Sounds(root, manifest), recipes=recipes, told=told)
         done: list[tuple[Case, Replayed | None, Outcome]] = []
         for number, case in enumerate(cases):
             told(f"{number + 1} of {len(cases)}: {case.name}")
@@ -211,11 +204,11 @@ def _corpus(
     if html is not None:
         _page(html, manifest, setup, done)
     if as_json:
-        print(_record(setup, scored, outcomes))
+        print(record("agent " + " ".join(sys.argv[1:]), setup, scored, outcomes))
         return
     if not score:
-        console.print(_outcomes(outcomes))
-    console.print(_score(scored))
+        console.print(outcomes_table(outcomes))
+    console.print(score_table(scored))
     length = sum(case.scene.length_s for case in cases)
     console.print(f"{len(wanted)} clips, {len(cases)} cases, {length:.0f} s of calls in {took:.0f} s.")
     for name, path in (("curves", drawn), ("page", html)):
@@ -250,48 +243,6 @@ def _plot(folder: Path, cases: Sequence[Case], setup: Setup, told: Callable[[str
     return path
 
 
-def _outcomes(outcomes: Sequence[Outcome]) -> Table:
-    table = Table(title="Cases", title_justify="left")
-    for heading in ("case", "outcome", "right", "silence, ms", "gap, ms", "commit, ms"):
-        table.add_column(heading, justify="left" if heading in ("case", "outcome", "right") else "right")
-    for o in outcomes:
-        times = [o.voice_silent_s, o.gap_s or None, o.committed_s]
-        cells = ["" if value is None else f"{value * 1000:.0f}" for value in times]
-        table.add_row(o.case, o.kind, "" if o.right else "[bold red]no[/]", *cells)
-    return table
-
-
-def _score(scored: Sequence[Figure]) -> Table:
-    table = Table(title="Score", title_justify="left")
-    for heading in ("label", "figure", "value", "95 % interval", "trials of clips", "to reach"):
-        table.add_column(heading, justify="right" if heading in ("value", "95 % interval") else "left")
-    last = ""
-    for f in scored:
-        label = f.of
-        interval = "" if f.low is None or f.high is None else f"{f.low * 100:.0f} to {f.high * 100:.0f}"
-        target = f.target and (
-            f.target if f.met is None else f"{f.target}: {'met' if f.met else '[bold]not met[/]'}"
-        )
-        n = f"{f.trials} of {f.clips}"
-        table.add_row("" if label == last else label, f.what, f.text, interval, n, target)
-        last = label
-    return table
-
-
-def _record(setup: Setup, scored: Sequence[Figure], outcomes: Sequence[Outcome]) -> str:
-    from dataclasses import asdict
-
-    record: dict[str, Any] = {
-        "command": "agent " + " ".join(sys.argv[1:]),
-        "options": asdict(setup.options),
-        "judges": [judge.name for judge in setup.judges],
-        "turn_end": setup.turn_end.name if setup.turn_end else None,
-        "figures": [asdict(figure) for figure in scored],
-        "outcomes": [{**asdict(outcome), "right": outcome.right} for outcome in outcomes],
-    }
-    return json.dumps(record, indent=1, allow_nan=False, ensure_ascii=False)
-
-
 MOST_SHOWN = 120  # cases on a page; at 40 KB each it still opens at once. Wrong ones come first
 
 
@@ -306,7 +257,9 @@ def _page(
         facts = {"label": case.clip.label, "words": case.clip.words, "language": case.clip.language,
                  "recipe": case.recipe, "source": case.clip.source, "note": case.clip.note}  # fmt: skip
         facts = {name: value for name, value in facts.items() if value}
-        shown.append(Shown(made, case.name, outcome.kind, outcome.right, facts))
+        shown.append(
+            Shown(made, case.name, outcome.kind, outcome.right, facts, (case.voice_s, case.offset_s))
+        )
     title = f"Replay of {manifest.name}"
     if len(done) > len(shown):
         title += f": {len(shown)} of {len(done)} cases, wrong ones first"

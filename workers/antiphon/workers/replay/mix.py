@@ -34,6 +34,7 @@ __all__ = [
     "active_dbfs",
     "cases",
     "for_case",
+    "voice_onset",
 ]
 
 AGENT_DBFS: Final = -23.0  # of the agent's voice as played; chosen, a usual level of hosted voices
@@ -64,10 +65,10 @@ class Recipe:
 
 
 OVER_AGENT: Final = (
-    Recipe("usual", -24.0, 2.45),
-    Recipe("quiet", -34.0, 6.15),
-    Recipe("loud, echo -30 dB", -18.0, 4.30, 4.0, echo_db=-30.0),
-    Recipe("usual, echo -20 dB", -24.0, 8.05, 4.0, echo_db=-20.0),
+    Recipe("usual", -24.0, 6.45),  # in the middle of a word of `AGENT_SPEECH`
+    Recipe("quiet", -34.0, 2.60),  # in a pause of it
+    Recipe("loud, echo -30 dB", -18.0, 9.20, 4.0, echo_db=-30.0),
+    Recipe("usual, echo -20 dB", -24.0, 7.00, 4.0, echo_db=-20.0),
 )
 
 

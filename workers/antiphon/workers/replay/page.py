@@ -30,7 +30,7 @@ from antiphon.workers.replay.sound import to_opus
 
 __all__ = ["Shown", "write_page"]
 
-_POINTS_A_S: Final = 100  # of a waveform
+_POINTS_A_S: Final = 200  # of a waveform
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,8 @@ class Shown:
     """Whether that is what the label asks for."""
     facts: Mapping[str, str] = field(default_factory=dict)
     """Names and values for its head."""
+    clip: tuple[float, float] | None = None
+    """Where what is labelled begins and ends, s."""
 
 
 def write_page(path: Path, shown: Sequence[Shown], *, title: str, setup: Mapping[str, str]) -> None:
@@ -76,6 +78,7 @@ def _replay(one: Shown) -> dict[str, object]:
         "outcome": one.outcome,
         "right": one.right,
         "facts": dict(one.facts),
+        "clip": one.clip and [round(at, 3) for at in one.clip],
         "length": round(replayed.scene.length_s, 3),
         "caller": _wave(replayed.microphone),
         "agent": _wave(replayed.heard),
