@@ -79,6 +79,23 @@ def test_an_estimate_about_a_pause_that_is_over_changes_nothing() -> None:
     assert asked.deadline() is None
 
 
+def test_an_estimate_may_come_before_the_pause_is_known() -> None:
+    asked = made()
+    asked.speech_began(9.0)
+    asked.estimated(10.15, 1.0)
+    assert asked.deadline() is None
+    asked.speech_ended(10.19, 10.0)
+    assert asked.deadline() == pytest.approx(10.0 + FLOOR)
+
+
+def test_one_that_came_before_the_last_voice_is_about_something_else() -> None:
+    asked = made()
+    asked.speech_began(9.0)
+    asked.estimated(9.9, 1.0)
+    asked.speech_ended(10.19, 10.0)
+    assert asked.deadline() == pytest.approx(10.0 + SILENCE)
+
+
 def talk(asked: AdaptiveSilence, pause_s: float, times: int = 8) -> float:
     """Words with pauses between, within one turn; returns when the last word began."""
     at = 100.0

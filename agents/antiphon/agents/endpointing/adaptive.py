@@ -9,8 +9,9 @@ ceiling. Without an estimator it is a fixed silence that learns.
 A pause was one if the person went on, also when the turn had been committed meanwhile and they went on
 within the ceiling: a false cutoff teaches most.
 
-It cannot tell an estimate about this pause from one about the pause before: the shell drops answers to
-questions that were asked before the speech that ended last. Knows no clock and no model.
+An estimate may come before the voice is known to have stopped: it counts if it is younger than the last
+voice. One about a short pause before that cannot be told from it; a shell that can tell drops it. Knows
+no clock and no model.
 """
 
 from __future__ import annotations
@@ -60,23 +61,32 @@ class AdaptiveSilence:
         self._ended_at: float | None = None  # the last voice, while the turn waits at a pause
         self._left_at: float | None = None  # the last voice of the turn that was committed or dropped
         self._over_at: float | None = None
+        self._early: tuple[float, float] | None = (
+            None  # an estimate from before the pause was known: (now, it)
+        )
         self._stretch = 1.0
 
     def speech_began(self, now: float) -> None:
         paused_at = self._left_at if self._ended_at is None else self._ended_at
         if paused_at is not None and now - paused_at <= self._ceiling_s:
             self._pauses.note(now, now - paused_at)
-        self._ended_at = self._left_at = self._over_at = None
+        self._ended_at = self._left_at = self._over_at = self._early = None
 
     def speech_ended(self, now: float, ended_at: float) -> None:
         self._ended_at = ended_at
         self._stretch = min(max(self._pauses.long_s(now) / _USUAL_S, 1.0), self._slowest)
         self._over_at = ended_at + self._stretched(self._silence_s)
+        if self._early is not None and self._early[0] > ended_at:
+            self.estimated(*self._early)
+        self._early = None
 
     def estimated(self, now: float, probability: float) -> None:
-        """Sets the wait at this pause. What is no probability, or comes while there is no pause, changes
-        nothing."""
-        if self._ended_at is not None and 0.0 <= probability <= 1.0:
+        """Sets the wait at this pause. What is no probability changes nothing."""
+        if not 0.0 <= probability <= 1.0:
+            return
+        if self._ended_at is None:
+            self._early = (now, probability)
+        else:
             self._over_at = self._ended_at + self.wait_s(probability)
 
     def deadline(self) -> float | None:
@@ -85,7 +95,7 @@ class AdaptiveSilence:
     def forget(self) -> None:
         """The next turn starts afresh; what is known of the person's pauses stays."""
         self._left_at = self._left_at if self._ended_at is None else self._ended_at
-        self._ended_at = self._over_at = None
+        self._ended_at = self._over_at = self._early = None
 
     def wait_s(self, probability: float) -> float:
         """The wait since the last voice for an estimate, s; never longer for a higher probability."""
