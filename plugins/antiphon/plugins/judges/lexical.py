@@ -47,7 +47,9 @@ _LIKELY_SLOPE: Final = 3.5
 _NO_SPEECH: Final = 0.5
 _NO_SPEECH_SLOPE: Final = 2.3
 _LEAST_TRUST: Final = 0.2  # below it there are no words; chosen
-_WORDLESS: Final = 0.2  # the opinion on a sound; chosen: a quiet "stop" in much noise may be read as one
+# The opinion on a sound. Of that material 44 of 50 sounds were taken for one and none of 50 turns (so 6 % at
+# most, with 95 % confidence); weakened for rooms that are louder.
+_WORDLESS: Final = 0.1
 
 # A listener's word, drawn out ("oookay"), and the voice that belongs to no word; chosen.
 _SLOW_WORD_S: Final = 0.7
