@@ -703,6 +703,19 @@ def test_words_soon_after_a_cough_take_the_floor_all_the_same() -> None:
     assert len(rig.of(act.CommitTurn)) == 1
 
 
+def test_the_agents_own_voice_coming_back_holds_nothing() -> None:
+    rig = Rig()
+    rig.reply()
+    for _ in range(40):
+        rig.advance(W)
+        rig.send(ev.VadFrame(rig.now, 0.95, echo=0.9))
+    assert rig.names() == []
+    for _ in range(20):  # somebody speaks over it
+        rig.advance(W)
+        rig.send(ev.VadFrame(rig.now, 0.95, echo=0.3))
+    assert rig.controller.state is State.YIELDED
+
+
 def test_the_end_of_a_turn_is_asked_for_at_each_pause_of_it() -> None:
     rig = Rig()
     rig.speak(0.5)

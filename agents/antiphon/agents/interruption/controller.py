@@ -120,7 +120,8 @@ class InterruptionController:
 
     def _frame(self, event: ev.VadFrame) -> None:
         self._frame_at = self._now
-        found = self._onset.frame(self._now, event.speech)
+        speech = 0.0 if event.echo >= self._options.echo_at else event.speech
+        found = self._onset.frame(self._now, speech)
         if isinstance(found, SpeechLikely):
             self._began(found)
             return
@@ -129,7 +130,7 @@ class InterruptionController:
             if self._ducked and voiced_s >= self._options.duck_s:
                 self._ducked = False
                 self._actions.append(act.HoldPlayout())
-            self._weigh(self._hearing.frame(self._now, event.speech, voiced, voiced_s))
+            self._weigh(self._hearing.frame(self._now, speech, voiced, voiced_s))
         if isinstance(found, SpeechEnded):
             self._ended(found)
 

@@ -75,6 +75,8 @@ class VadFrame:
     now: float
     speech: float
     """Probability of speech, 0 to 1."""
+    echo: float = 0.0
+    """How much it looks like the agent's own voice coming back, 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,12 +21,14 @@ from antiphon.agents.interruption import InterruptionController, Opinion, Questi
 from antiphon.agents.interruption import actions as act
 from antiphon.agents.interruption import events as ev
 from antiphon.agents.logs import get_logger
+from antiphon.agents.media.echo import EchoEstimator, EchoReference
 from antiphon.agents.media.gate import Gate
 from antiphon.agents.media.ingress import Ingress, IngressEvents, VoiceDetector
 from antiphon.agents.media.judging import Asker, Memory
 from antiphon.agents.media.playout import Playout, PlayoutEvents
 from antiphon.agents.media.router import Samples
 from antiphon.agents.media.source import Source
+from antiphon.agents.media.tap import Tap
 from antiphon.agents.media.thread import MediaThread
 from antiphon.agents.media.windows import RATE_IN_HZ
 from antiphon.agents.options import TurnTaking
@@ -107,8 +109,11 @@ class MediaCall:
         self._timeline = timeline
         self._gate = Gate(rate_hz=RATE_HZ, pre_roll_s=options.pre_roll_s, send=self._send)
         self._at_model = False  # the model holds audio of the turn at hand
+        self._reference = EchoReference(RATE_HZ)
+        self._echo = EchoEstimator(self._reference)
+        self._voice_from = options.onset_exit
         self._playout = Playout(
-            source,
+            Tap(source, self._reference),
             PlayoutEvents(self._on_started, self._on_advanced, self._on_ended),
             fade_s=options.fade_s,
             rewind_after_s=options.rewind_after_s,
@@ -187,10 +192,13 @@ class MediaCall:
 
     def _window(self, at: float, window: Samples, speech: float) -> None:
         self._memory.add(at, window)
-        self._event(ev.VadFrame(at, speech))
+        self._echo.window(at, window)
+        echo = self._echo.evidence().likeness if speech >= self._voice_from else 0.0
+        self._event(ev.VadFrame(at, speech, echo))
 
     def _lose(self) -> None:
         self._memory.forget()
+        self._echo.reset()
         self._event(ev.InputLost(self._loop.time()))
         self._gate.forget()
 

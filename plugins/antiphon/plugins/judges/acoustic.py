@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from antiphon.agents.errors import ConfigError
-from antiphon.agents.interruption.judges import Occasion, Question
+from antiphon.agents.interruption.judges import RATE_HZ, Occasion, Question
 from antiphon.plugins.judges.embeddings import DIMENSIONS, HOP_SAMPLES, SpeechEmbeddings, load
 from antiphon.plugins.judges.prosody import NAMES, prosody
 
@@ -146,6 +146,11 @@ class AcousticJudge:
         else:
             with (resources.files(__package__) / "data" / "acoustic.npz").open("rb") as file:
                 self._head = Head.read(file)
+
+    def warm_up(self) -> None:
+        """Runs the models once: the first run of each is the slowest."""
+        silence = np.zeros(RATE_HZ, dtype=np.int16)
+        self.opinion(Question(Occasion.EARLY, silence, voice_at=RATE_HZ // 4, voiced_s=0.3))
 
     def opinion(self, question: Question) -> float | None:
         """The probability that the person wants the floor; None where there is no sound."""
