@@ -66,9 +66,9 @@ _LOOK_SEARCHING: Final = 8  # the same while the person seems to speak and no de
 _UNKNOWN: Final = 160  # frames of sound after which a call without an echo counts as one: 1.3 s
 _PRESUMED: Final = 6  # windows of voice that may be an echo as long as nothing is known
 # How far a delay must stand out, to be believed, from what the others reach by chance:
-_SURE_AT_FIRST: Final = 3.5  # as long as nothing is known; one of a hundred by chance
-_SURE: Final = 5.5  # later; one of a thousand
-_VOTED: Final = 5.0  # what it is above chance, summed up over looks
+_SURE_AT_FIRST: Final = 3.0  # as long as nothing is known; one of a hundred by chance
+_SURE: Final = 4.0  # later; one of a thousand
+_VOTED: Final = 4.0  # what it is above chance, summed up over looks
 _ALIKE: Final = 0.35  # correlation of the levels' movement that a delay must have
 _LOUD_DB: Final = -50.0  # dB in some band: the agent is heard
 _LEARNT: Final = 4  # compared frames from which a band's path can be told
@@ -85,7 +85,7 @@ _NOVICE_DB: Final = (
     0.0,
 )  # dB that a path may be wrong by, by times it was learnt
 _LEAST_SOUND: Final = 20.0  # dB, summed over bands and frames, above the noise: less says nothing
-_COMPARED: Final = 8  # windows compared for the delay
+_COMPARED: Final = 16  # windows compared for the delay: half a second tells more than twice a quarter
 _RATE_COMPARED_HZ: Final = 8_000
 _HOP_COMPARED: Final = round(HOP_S * _RATE_COMPARED_HZ)
 _NEAR: Final = _COMPARED * _WINDOW // 2
@@ -284,11 +284,11 @@ class EchoEstimator:
             self._unknown = False
 
     def _sounds(self, stop: int) -> bool:
-        """Whether the agent was loud enough, in what the last quarter of a second may be an echo of."""
+        """Whether the agent was loud enough, in what the last half second may be an echo of."""
         return bool(self._played.rows(stop - _LAGS - 2 * _LOOK_SEARCHING, stop)[:, :_BANDS].max() > _LOUD_DB)
 
     def _vote(self, stop: int, share: float) -> NDArray[np.float32]:
-        """Lets the last quarter of a second say at which delay it is an echo.
+        """Lets the last half second say at which delay it is an echo.
 
         Returns:
             How far each delay stands out: up to 2 for none, above 3 in one of a hundred by chance.
