@@ -8,6 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from antiphon.agents.endpointing import AdaptiveSilence, Endpointer, adaptive
+from antiphon.agents.interruption import InterruptionController
+from antiphon.agents.interruption import actions as act
+from antiphon.agents.interruption import events as ev
+from antiphon.agents.options import TurnTaking
 
 FLOOR, SILENCE, CEILING = 0.2, 0.48, 1.2
 
@@ -170,3 +174,17 @@ def test_the_wait_lies_between_floor_and_ceiling_and_falls_with_the_probability(
     paused(asked, at)
     low, high = min(low, high), max(low, high)
     assert FLOOR <= asked.wait_s(high) <= asked.wait_s(low) <= CEILING
+
+
+@pytest.mark.parametrize(("probability", "silence_s"), [(0.9, 0.26), (None, SILENCE), (0.1, CEILING)])
+def test_a_call_commits_by_it(probability: float | None, silence_s: float) -> None:
+    controller = InterruptionController(TurnTaking(), endpointer=made(), strict=True)
+    committed: list[float] = []
+    now, voice_until = 0.0, 20 * 0.032
+    for index in range(70):
+        now = (index + 1) * 0.032
+        done = list(controller.handle(ev.VadFrame(now, 0.9 if index < 20 else 0.0)))
+        if index == 27 and probability is not None:  # asked at 0.096 s of quiet, answered 0.16 s later
+            done += controller.handle(ev.EndOfTurnEstimated(now, probability))
+        committed += [now - voice_until for action in done if isinstance(action, act.CommitTurn)]
+    assert committed == [pytest.approx(silence_s, abs=0.033)]
