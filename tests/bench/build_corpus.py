@@ -49,7 +49,7 @@ def turns(root: Path) -> list[dict[str, object]]:
                 "language": "" if label == "vocal" or clip["language"] == "none" else clip["language"],
                 "words": clip["words"],
                 "speaker": clip["speaker"],
-                "note": clip["note"],
+                "note": clip["label_basis"] if "goes on after" in clip["label_basis"] else clip["note"],
             }
             path = f"turns/{clip['clip']}"
             made.append(row(path, label, source, clip["licence"], **facts))

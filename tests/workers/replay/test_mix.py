@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,14 @@ def test_after_an_incomplete_clip_the_person_goes_on(sounds: Sounds) -> None:
         after = case.scene.caller[round(case.resumes_s * RATE_HZ) :][: RATE_HZ // 2]
         assert active_dbfs(after) > -35
         assert case.scene.replies == ()
+
+
+def test_a_pause_that_is_known_is_taken(sounds: Sounds) -> None:
+    known = replace(
+        clip("weather_question.flac", "incomplete"), note="same side goes on after a 0.51 s pause, …"
+    )
+    (case,) = cases([known], sounds)
+    assert case.resumes_s == pytest.approx(case.offset_s + 0.51)
 
 
 def test_a_complete_clip_is_followed_by_silence(sounds: Sounds) -> None:

@@ -225,7 +225,7 @@ def draw_curves(
         axis.legend(loc="lower right" if axis is floor else "upper right", frameon=False)
         axis.spines[["top", "right"]].set_visible(False)
     if note:
-        figure.text(0.005, 0.005, note, fontsize=7, color="#666")
+        endpoint.set_title(note, loc="right", fontsize=8, color="#666")
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Glyph .* missing")

@@ -9,6 +9,7 @@ Levels are those of the voiced part: the mean power of the 20 ms frames within 2
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -42,9 +43,10 @@ AGENT_AT_S: Final = 0.3  # s; when the agent begins to speak
 AFTER_S: Final = 2.6  # s that a scene goes on after its clip: longer than the longest hold
 AGENT_SPEECH: Final = ("speech/jfk.flac",)  # below the audio root: who the agent sounds like
 ROOM_DBFS: Final = -72.0  # of the microphone's own noise; chosen, a headset in a quiet room
-# s; after an incomplete clip the person goes on. Chosen around the pauses that the collection states for
-# telephone speech (0.45 to 0.67 s)
+# s; after an incomplete clip the person goes on: after the pause that its note states, else after each of
+# these. Chosen around those that are stated (0.45 to 0.67 s)
 PAUSES_S: Final = (0.4, 0.7, 1.1)
+_PAUSE_STATED: Final = re.compile(r"goes on after a ([0-9.]+) s pause")
 COMMIT_WITHIN_S: Final = 3.0  # s listened to after a complete clip
 AS_RECORDED: Final = "as recorded"  # the recipe of a recording that brings its own agent
 
@@ -170,7 +172,7 @@ def cases(
         sounds: Their sound.
         recipes: Under which each clip over the agent is tried.
         agent_speech: Files below the root that the agent's voice is taken from, in turns.
-        pauses_s: After which the person goes on from an incomplete clip, s.
+        pauses_s: After which the person goes on from an incomplete clip whose note states none, s.
         told: Progress.
 
     Raises:
@@ -301,7 +303,8 @@ def _to_silence(clip: Clip, sound: Samples, pauses_s: Sequence[float]) -> list[C
         caller = sum_of([(0, _room(length)), (first, levelled)], length)
         return [Case(clip, "silence", Scene(clip.name, caller), onset_s, voice_s, offset_s)]
     made = []
-    for pause_s in pauses_s:
+    stated = _PAUSE_STATED.search(clip.note)
+    for pause_s in (float(stated[1]),) if stated else pauses_s:
         # The pause runs from voice to voice, as pauses are measured; the clip's own edges are no pause.
         begins = first + dbfs_end(levelled)
         again = begins + round(pause_s * RATE_HZ) - dbfs_begin(levelled)
