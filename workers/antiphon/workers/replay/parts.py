@@ -30,30 +30,25 @@ ESTIMATORS: Final[Mapping[str, str]] = {
 
 
 def judges_named(names: str) -> tuple[Judge, ...]:
-    """Judges by a comma-separated list of names, warmed up; none for ``none`` or an empty list.
+    """Judges by a comma-separated list of names, loaded; none for ``none`` or an empty list.
 
     Raises:
         ConfigError: There is no such judge, or it cannot be loaded.
     """
     wanted = [name.strip() for name in names.split(",") if name.strip() and name.strip() != "none"]
     known = {point.name: point.value for point in entry_points(group=GROUP)} | dict(JUDGES)
-    judges = tuple(cast(Judge, _made("--judges", name, known)) for name in dict.fromkeys(wanted))
-    for judge in judges:
-        judge.warm_up()
-    return judges
+    return tuple(cast(Judge, _made("--judges", name, known)) for name in dict.fromkeys(wanted))
 
 
 def estimator_named(name: str) -> TurnEndEstimator | None:
-    """An estimator by its name, warmed up; None for ``none`` or an empty name.
+    """An estimator by its name, loaded; None for ``none`` or an empty name.
 
     Raises:
         ConfigError: There is no such estimator, or it cannot be loaded.
     """
     if name in ("", "none"):
         return None
-    estimator = cast(TurnEndEstimator, _made("--turn-end", name, ESTIMATORS))
-    estimator.warm_up()
-    return estimator
+    return cast(TurnEndEstimator, _made("--turn-end", name, ESTIMATORS))
 
 
 def _made(option: str, name: str, known: Mapping[str, str]) -> object:
@@ -61,7 +56,10 @@ def _made(option: str, name: str, known: Mapping[str, str]) -> object:
     if not colon:
         raise ConfigError(option, name, f"{', '.join(known)}, none, or module:attribute")
     try:
-        make: Callable[[], object] = getattr(importlib.import_module(module), attribute)
-        return make()
+        made: object = getattr(importlib.import_module(module), attribute)()
     except (ImportError, AttributeError, TypeError) as error:
         raise ConfigError(option, name, f"something that can be loaded: {error}") from None
+    warm_up: Callable[[], None] | None = getattr(made, "warm_up", None)
+    if warm_up is not None:  # now: a run is not to wait for it in its midst
+        warm_up()
+    return made
