@@ -45,7 +45,7 @@ def test_it_trains_says_how_good_it_is_and_repeats_itself(
     listing: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert train_acoustic.main(command(listing, tmp_path / "one.npz")) == 0
-    assert "| first pause | 1 / 1 |" in capsys.readouterr().out
+    assert "| first pause | 1 / 1 / 0 |" in capsys.readouterr().out
     assert train_acoustic.main(command(listing, tmp_path / "two.npz")) == 0
     one, two = (np.load(tmp_path / name) for name in ("one.npz", "two.npz"))
     with one, two:

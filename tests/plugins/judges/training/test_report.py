@@ -46,7 +46,7 @@ def test_the_summary_counts_each_clip_once_a_moment() -> None:
     text = summary(learnt, answers)
     assert "2 questions of 2 groups: turn 1, backchannel 1, vocal 0, noise 0." in text
     (row,) = [line for line in text.splitlines() if line.startswith("| first pause")]
-    assert "1 / 1 | 1.00 | 1/1 (21-100 %) | 1/1 (21-100 %)" in row
+    assert "1 / 1 / 0 | 1.00 | 1.00 | 1/1 (21-100 %) | 1/1 (21-100 %)" in row
     assert "| backchannel en | 1 | 0.40 (0.40-0.40) |" in text
     assert "| 0.9-1.0 | 1 | 1/1 (21-100 %) |" in text
     assert "| 0.5-0.7 | 1 | 0/1 (0-79 %) |" in text

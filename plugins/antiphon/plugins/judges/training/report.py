@@ -104,14 +104,20 @@ def summary(examples: Examples, answers: list[Answer]) -> str:
         + ", ".join(f"{kind} {learnt[kind]}" for kind in KINDS)
         + ".",
         "",
-        "| moment | n turn / other | AUC | turns > 0.5 | others <= 0.5 | turns > 0.2 | others <= 0.2 |",
-        "|---|---|---|---|---|---|---|",
+        "| moment | n turn / backchannel / other | AUC to backchannels | AUC to all "
+        "| turns > 0.5 | others <= 0.5 | turns > 0.2 | others <= 0.2 |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for name, chosen in _MOMENTS:
         some = chosen(answers)
         turns = [a.turn for a in some if a.kind == "turn"]
         others = [a.turn for a in some if a.kind != "turn"]
-        cells = [f"{len(turns)} / {len(others)}", f"{auc(turns, others):.2f}"]
+        listeners = [a.turn for a in some if a.kind == "backchannel"]
+        cells = [
+            f"{len(turns)} / {len(listeners)} / {len(others) - len(listeners)}",
+            f"{auc(turns, listeners):.2f}",
+            f"{auc(turns, others):.2f}",
+        ]
         for threshold in (0.5, 0.2):
             cells.append(_share(sum(p > threshold for p in turns), len(turns)))
             cells.append(_share(sum(p <= threshold for p in others), len(others)))
