@@ -37,20 +37,24 @@ _MOST: Final = 8  # embeddings looked at, the last 1.9 s of sound; chosen, for t
 _LEVEL: Final = 0.1  # root mean square that the loud frames are brought to
 _MOST_GAIN: Final = 200.0  # 46 dB; chosen: what is quieter is no voice to a detector either
 _FRAME: Final = 320  # samples, 20 ms; for the level
+_QUIET_S: Final = 0.06  # s of the quiet after the voice that are looked at; chosen
 _SCALE: Final = np.float32(1 / 32768)
 _OCCASIONS: Final = tuple(Occasion)
 
 
 def features(question: Question, embeddings: SpeechEmbeddings) -> NDArray[np.float32] | None:
     """What the network sees of one question, shape (FEATURES,); None where there is no sound in it."""
-    voice_at = min(max(0, question.voice_at), question.audio.size)
-    audio = _levelled(question.audio.astype(np.float32) * _SCALE, voice_at)
+    # The quiet after the voice says nothing about it; without it a word looks alike whenever one asks.
+    quiet_s = min(max(0.0, question.quiet_s), _QUIET_S)
+    end = question.audio.size - round((max(0.0, question.quiet_s) - quiet_s) * RATE_HZ)
+    voice_at = min(max(0, question.voice_at), max(0, end - _FRAME))
+    audio = _levelled(question.audio[: max(0, end)].astype(np.float32) * _SCALE, voice_at)
     if audio is None:
         return None
     span = audio.size - voice_at
     windows = min(_MOST, max(1, -(-span // (_EVERY * HOP_SAMPLES))))
     embedded = embeddings.embed(audio, every=_EVERY, most=windows)
-    said = prosody(audio, voice_at=voice_at, voiced_s=question.voiced_s, quiet_s=question.quiet_s)
+    said = prosody(audio, voice_at=voice_at, voiced_s=question.voiced_s, quiet_s=quiet_s)
     occasion = np.zeros(len(_OCCASIONS), dtype=np.float32)
     occasion[_OCCASIONS.index(question.occasion)] = 1.0
     return np.concatenate([embedded[-1], embedded.mean(axis=0), embedded.max(axis=0), said, occasion])

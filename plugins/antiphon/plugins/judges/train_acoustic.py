@@ -174,10 +174,11 @@ def main(argv: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     examples = _examples(seen)
-    head = _fitted(examples, arguments)
+    head, held_out = _fitted(examples, arguments)
     head.save(arguments.out)
     answers = [answer.with_kinds(head.probabilities(seen[None])[0]) for answer, seen in measured]
     print(report.summary(examples, answers))
+    print(report.held_out(held_out))
     return 0
 
 
@@ -192,14 +193,17 @@ def _each(work: Callable[[_In], _Out], jobs: Sequence[_In], workers: int, what: 
             yield result
 
 
-def _fitted(examples: fit.Examples, arguments: argparse.Namespace) -> Head:
+def _fitted(
+    examples: fit.Examples, arguments: argparse.Namespace
+) -> tuple[Head, list[tuple[Head, fit.Examples]]]:
+    """The head, and those fitted without some speakers, each with what it has not seen."""
     size = {"hidden": arguments.hidden, "networks": arguments.networks, "seed": arguments.seed}
     size["steps"] = arguments.steps
     held_out = [
         (fit.fit(examples.chosen(~out), **size), examples.chosen(out))
         for out in fit.folds(examples.groups, 4, arguments.seed)
     ]
-    return fit.calibrated(fit.fit(examples, **size, progress=_Progress("fitting")), held_out)
+    return fit.calibrated(fit.fit(examples, **size, progress=_Progress("fitting")), held_out), held_out
 
 
 class _Progress:

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from antiphon.agents.interruption.judges import Occasion
-from antiphon.plugins.judges.acoustic import FEATURES
+from antiphon.plugins.judges.acoustic import FEATURES, KINDS, Head
 from antiphon.plugins.judges.training.fit import Examples
-from antiphon.plugins.judges.training.report import Answer, auc, summary, wilson
+from antiphon.plugins.judges.training.report import Answer, auc, held_out, summary, wilson
 
 
 def test_the_interval_is_wilsons() -> None:
@@ -50,3 +50,19 @@ def test_the_summary_counts_each_clip_once_a_moment() -> None:
     assert "| backchannel en | 1 | 0.40 (0.40-0.40) |" in text
     assert "| 0.9-1.0 | 1 | 1/1 (21-100 %) |" in text
     assert "| 0.5-0.7 | 1 | 0/1 (0-79 %) |" in text
+
+
+def test_held_out_speakers_are_counted_by_occasion() -> None:
+    outer = np.zeros((1, 2, len(KINDS)), np.float32)
+    outer[0, 0, 0] = 1.0  # the first feature speaks for a turn
+    inner = np.zeros((1, FEATURES + 1, 1), np.float32)
+    inner[0, 0, 0] = 1.0
+    head = Head(np.zeros(FEATURES, np.float32), np.ones(FEATURES, np.float32), inner, outer, 1.0)
+    seen = np.zeros((4, FEATURES), np.float32)
+    seen[:, 0] = (2, 1, 3, 0)
+    seen[:, -2] = 1  # asked at a pause
+    groups = np.array(["a", "b", "c", "d"], dtype=np.str_)
+    examples = Examples(seen, np.array([0, 1, 0, 1]), groups, np.ones(4, np.float32))
+    text = held_out([(head, examples)])
+    assert "| pause | 2 / 2 | 1.00 |" in text
+    assert "| early | 0 / 0 | nan |" in text

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from antiphon.agents.interruption.judges import Occasion
-from antiphon.plugins.judges.acoustic import KINDS
+from antiphon.plugins.judges.acoustic import KINDS, Head
 from antiphon.plugins.judges.training.fit import Examples
 
-__all__ = ["Answer", "auc", "summary", "wilson"]
+__all__ = ["Answer", "auc", "held_out", "summary", "wilson"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +140,24 @@ def summary(examples: Examples, answers: list[Answer]) -> str:
             f"| {' '.join(key)} | {len(said)} | {np.median(said):.2f} ({said[0]:.2f}-{said[-1]:.2f}) "
             f"| {_share(sum(p < 0.5 for p in said), len(said))} |"
         )
+    return "\n".join(lines)
+
+
+def held_out(pairs: list[tuple[Head, Examples]]) -> str:
+    """How turns stand to backchannels among speakers that a head was fitted without."""
+    turn = np.concatenate([head.probabilities(examples.seen)[:, 0] for head, examples in pairs])
+    kinds = np.concatenate([examples.kinds for _, examples in pairs])
+    seen = np.concatenate([examples.seen for _, examples in pairs])
+    asked = np.argmax(seen[:, -len(Occasion) :], axis=1)
+    lines = [
+        "",
+        "Synthesised voices that a head was fitted without (four parts), turns against backchannels:",
+        "",
+    ]
+    lines += ["| occasion | n turn / backchannel | AUC |", "|---|---|---|"]
+    for index, occasion in enumerate(Occasion):
+        parts = [turn[(asked == index) & (kinds == KINDS.index(kind))] for kind in ("turn", "backchannel")]
+        lines.append(f"| {occasion.value} | {len(parts[0])} / {len(parts[1])} | {auc(*parts):.2f} |")
     return "\n".join(lines)
 
 
