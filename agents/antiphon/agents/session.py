@@ -17,18 +17,18 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypeVar
 
 from livekit import rtc
-from livekit.agents import Agent, AgentSession, CloseReason, get_job_context, llm
+from livekit.agents import NOT_GIVEN, Agent, AgentSession, CloseReason, NotGivenOr, get_job_context, llm
 from livekit.agents.utils import is_given
 from livekit.agents.voice import SpeechHandle, io, room_io
 from livekit.agents.voice.events import CloseEvent, SpeechCreatedEvent
 from livekit.agents.voice.run_result import RunResult
 
 from antiphon.agents import timeline as tl
-from antiphon.agents.endpointing import Endpointer
-from antiphon.agents.endpointing.estimator import TurnEndEstimator
+from antiphon.agents.endpointing import Endpointer, TurnEndEstimator, endpointer_for
 from antiphon.agents.errors import ConfigError
 from antiphon.agents.interruption import Arbiter, InterruptionController, Judge
 from antiphon.agents.interruption.fusion import arbiter_for
@@ -38,7 +38,7 @@ from antiphon.agents.media.call import RATE_HZ, MediaCall
 from antiphon.agents.media.detector import default_detector, warm_up
 from antiphon.agents.media.ingress import VoiceDetector
 from antiphon.agents.media.io import AudioInput, AudioOutput
-from antiphon.agents.media.judges import default_judges
+from antiphon.agents.media.judges import default_judges, default_turn_end
 from antiphon.agents.media.judging import Judging
 from antiphon.agents.media.room import RoomAudio
 from antiphon.agents.media.router import Samples
@@ -76,9 +76,10 @@ class VoiceSession(AgentSession[_T]):
         judges: Whose opinions tell a backchannel from an interruption; shared by the process's calls.
             Those installed when not given; with none, duration alone decides.
         arbiter: Makes what weighs them, in place of `FusionArbiter`.
-        turn_end: Estimates at a pause whether the turn is over; shared by the process's calls.
+        turn_end: Estimates at a pause whether the turn is over; shared by the process's calls. The one
+            installed when not given; with None a fixed silence decides.
         language: What the call speaks, as BCP 47 ("en"), for judges who listen to words.
-        endpointer: Makes what tells that a turn is over; a fixed silence when not given.
+        endpointer: Makes what tells that a turn is over, in place of `endpointer_for`.
         rejoin_grace_s: How long a person who left may take to come back before the session closes, s.
         timeline: Where the call's events are noted; one is made when not given.
         options: Everything else that `livekit.agents.AgentSession` takes.
@@ -94,7 +95,7 @@ class VoiceSession(AgentSession[_T]):
         voice_detector: Callable[[], VoiceDetector] | None = None,
         judges: Sequence[Judge] | None = None,
         arbiter: Callable[[], Arbiter] | None = None,
-        turn_end: TurnEndEstimator | None = None,
+        turn_end: NotGivenOr[TurnEndEstimator | None] = NOT_GIVEN,
         language: str = "",
         endpointer: Callable[[], Endpointer] | None = None,
         rejoin_grace_s: float = 10.0,
@@ -119,7 +120,7 @@ class VoiceSession(AgentSession[_T]):
         self._make_detector = voice_detector or default_detector
         self._judges = default_judges() if judges is None else tuple(judges)
         self._make_arbiter = arbiter
-        self._turn_end = turn_end
+        self._turn_end = turn_end if is_given(turn_end) else default_turn_end()
         self._language = language
         self._make_endpointer = endpointer
         self._rejoin_grace_s = rejoin_grace_s
@@ -200,13 +201,11 @@ class VoiceSession(AgentSession[_T]):
         hears = options.get_audio_input_options()
         speaks = options.get_audio_output_options() or room_io.AudioOutputOptions()
         self._source = NativeSource(RATE_HZ, loop=self._media.loop)
-        controller = InterruptionController(
-            self.turn_taking,
-            arbiter=self._make_arbiter()
-            if self._make_arbiter
-            else arbiter_for(self.turn_taking, self._judges),
-            endpointer=self._make_endpointer() if self._make_endpointer else None,
+        ending = self._make_endpointer or partial(
+            endpointer_for, self.turn_taking, estimated=self._turn_end is not None
         )
+        weighing = self._make_arbiter or partial(arbiter_for, self.turn_taking, self._judges)
+        controller = InterruptionController(self.turn_taking, arbiter=weighing(), endpointer=ending())
         self._call = call = MediaCall(
             media=self._media,
             options=self.turn_taking,

@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from antiphon.agents.endpointing import AdaptiveSilence, Endpointer, adaptive
+from antiphon.agents.endpointing import (
+    AdaptiveSilence,
+    Endpointer,
+    FixedSilence,
+    adaptive,
+    endpointer_for,
+)
 from antiphon.agents.interruption import InterruptionController
 from antiphon.agents.interruption import actions as act
 from antiphon.agents.interruption import events as ev
@@ -188,3 +194,14 @@ def test_a_call_commits_by_it(probability: float | None, silence_s: float) -> No
             done += controller.handle(ev.EndOfTurnEstimated(now, probability))
         committed += [now - voice_until for action in done if isinstance(action, act.CommitTurn)]
     assert committed == [pytest.approx(silence_s, abs=0.033)]
+
+
+def test_without_estimates_a_fixed_silence_decides() -> None:
+    assert isinstance(endpointer_for(TurnTaking(), estimated=False), FixedSilence)
+
+
+@pytest.mark.parametrize("silence_s", [0.2, 0.48, 3.0])
+def test_the_waits_never_contradict_the_silence(silence_s: float) -> None:
+    made = endpointer_for(TurnTaking(silence_s=silence_s), estimated=True)
+    assert isinstance(made, AdaptiveSilence)
+    assert made.wait_s(1.0) <= silence_s <= made.wait_s(0.0)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from numpy.typing import NDArray
 
+from antiphon.agents.endpointing import FixedSilence
 from antiphon.agents.errors import MisuseError
 from antiphon.agents.interruption import InterruptionController, State, Verdict
 from antiphon.agents.interruption import actions as act
@@ -633,7 +634,7 @@ def test_judges_who_say_nothing_are_not_waited_for_longer_than_stated() -> None:
     rig.speak(0.3)
     voice_ended = rig.now
     rig.quiet(1.0)
-    assert rig.at(act.ResumePlayout) == pytest.approx(voice_ended + 0.19 + TurnTaking().judge_s, abs=W)
+    assert rig.at(act.ResumePlayout) == pytest.approx(voice_ended + 0.128 + TurnTaking().judge_s, abs=W)
     assert len(rig.of(act.DiscardTurn)) == 1
 
 
@@ -724,7 +725,47 @@ def test_the_end_of_a_turn_is_asked_for_at_each_pause_of_it() -> None:
     rig.quiet(1.0)
     asked = rig.of(act.AskTurnEnd)
     assert len(asked) == 2
-    assert all(0.17 < question.quiet_s < 0.23 for question in asked)  # type: ignore[union-attr]
+    assert all(0.08 < question.quiet_s < 0.1 for question in asked)  # type: ignore[union-attr]
+    assert [question.pause for question in asked] == [1, 2]  # type: ignore[union-attr]
+
+
+class _Told(FixedSilence):
+    def __init__(self) -> None:
+        super().__init__(0.48)
+        self.told: list[float] = []
+
+    def estimated(self, now: float, probability: float) -> None:
+        self.told.append(probability)
+
+
+def test_an_estimate_counts_for_the_pause_that_it_is_about() -> None:
+    rig, endpointer = Rig(), _Told()
+    rig.controller = InterruptionController(TurnTaking(), endpointer=endpointer, strict=True)
+    rig.speak(0.5)
+    rig.quiet(0.13)
+    rig.speak(0.2)
+    rig.send(ev.EndOfTurnEstimated(rig.now, 0.1, pause=1))  # the person has gone on
+    rig.quiet(0.13)
+    rig.send(ev.EndOfTurnEstimated(rig.now, 0.2, pause=1))
+    rig.send(ev.EndOfTurnEstimated(rig.now, 0.3, pause=2))
+    rig.send(ev.EndOfTurnEstimated(rig.now, 0.4))  # a model's own detection, about what is on
+    assert endpointer.told == [0.3, 0.4]
+
+
+def test_a_soft_opening_that_stands_out_holds_sooner() -> None:
+    held = []
+    for level in (None, -30.0):
+        rig = Rig()
+        rig.reply()
+        for _ in range(16):
+            rig.advance(W)
+            rig.send(ev.VadFrame(rig.now, 0.02, level_dbfs=level and -70.0))
+        began = rig.now
+        for speech in [0.3] * 6 + [0.9] * 6:
+            rig.advance(W)
+            rig.send(ev.VadFrame(rig.now, speech, level_dbfs=level))
+        held.append(rig.at(act.HoldPlayout) - began)
+    assert held[1] < held[0] - 0.1
 
 
 def test_a_reply_that_is_asked_for_while_the_person_speaks_is_held_before_it_sounds() -> None:

@@ -119,7 +119,7 @@ def test_without_an_opinion_duration_decides() -> None:
 def test_the_wait_for_the_judges_has_an_end() -> None:
     speech = Speech()
     speech.speak(0.3)
-    speech.quiet(0.2)
+    speech.quiet(0.128)
     due = speech.arbiter.deadline()
     assert due == pytest.approx(speech.now + TurnTaking().judge_s, abs=WINDOW_S)
     assert speech.arbiter.expire(due - 0.01) is None

@@ -235,7 +235,7 @@ def test_judges_get_the_speech_and_their_answer_decides() -> None:
     assert rig.desk.closed
 
 
-def test_an_estimate_of_the_turns_end_is_about_its_pause_alone() -> None:
+def test_the_turns_end_is_estimated_from_all_of_the_turn() -> None:
     rig = Rig(judged=True)
     rig.sound(0.5, 0)
     rig.sound(0.5, 8000)
@@ -244,12 +244,13 @@ def test_an_estimate_of_the_turns_end_is_about_its_pause_alone() -> None:
     rig.sound(0.24, 0)
     (first, _, early), (second, quiet_s, late) = rig.desk.pauses
     assert len(second) > len(first) > 0.5 * 16_000
-    assert 0.15 < quiet_s < 0.25
+    assert 0.08 < quiet_s < 0.12
     early("prosody", 0.9, 0.01)
-    assert rig.timeline.of(tl.TurnEnd) == []
     late("prosody", 0.8, 0.01)
-    (noted,) = rig.timeline.of(tl.TurnEnd)
-    assert (noted.estimator, noted.probability) == ("prosody", 0.8)
+    assert [(e.estimator, e.probability) for e in rig.timeline.of(tl.TurnEnd)] == [
+        ("prosody", 0.9),
+        ("prosody", 0.8),
+    ]
 
 
 def test_a_hold_that_only_lowers_the_voice_is_noted_as_such() -> None:

@@ -35,3 +35,16 @@ def test_what_is_not_installed_is_left_out(monkeypatch: pytest.MonkeyPatch) -> N
         assert judges.default_judges() is judges.default_judges()  # one for the process
     finally:
         judges.default_judges.cache_clear()
+
+
+@pytest.mark.parametrize(("made", "expected"), [("an estimator", "an estimator"), (ImportError(), None)])
+def test_the_estimator_is_the_one_installed(
+    monkeypatch: pytest.MonkeyPatch, made: object, expected: object
+) -> None:
+    points = [Point("livekit", made)]
+    monkeypatch.setattr(judges, "entry_points", lambda group: points if group == judges.TURN_END else [])
+    judges.default_turn_end.cache_clear()
+    try:
+        assert judges.default_turn_end() == expected
+    finally:
+        judges.default_turn_end.cache_clear()

@@ -4,9 +4,9 @@
 of what a `TurnEndEstimator` answers and of the person's own pauses.
 """
 
-from antiphon.agents.endpointing.adaptive import AdaptiveSilence
+from antiphon.agents.endpointing.adaptive import AdaptiveSilence, endpointer_for
 from antiphon.agents.endpointing.endpointer import Endpointer
 from antiphon.agents.endpointing.estimator import TurnEndEstimator
 from antiphon.agents.endpointing.fixed import FixedSilence
 
-__all__ = ["AdaptiveSilence", "Endpointer", "FixedSilence", "TurnEndEstimator"]
+__all__ = ["AdaptiveSilence", "Endpointer", "FixedSilence", "TurnEndEstimator", "endpointer_for"]

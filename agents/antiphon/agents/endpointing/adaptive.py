@@ -18,9 +18,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from antiphon.agents.endpointing.endpointer import Endpointer
+from antiphon.agents.endpointing.fixed import FixedSilence
 from antiphon.agents.endpointing.pauses import Pauses
+from antiphon.agents.options import TurnTaking
 
-__all__ = ["AdaptiveSilence"]
+__all__ = ["AdaptiveSilence", "endpointer_for"]
 
 # s; what counts as a usual person's long pause. Chosen: over four speakers of two telephone calls it lowers
 # false cutoffs from 23 to 19 % and leaves the median wait as it is.
@@ -105,3 +108,18 @@ class AdaptiveSilence:
 
     def _stretched(self, wait_s: float) -> float:
         return min(wait_s * self._stretch, self._ceiling_s)
+
+
+def endpointer_for(options: TurnTaking, *, estimated: bool) -> Endpointer:
+    """What decides for one call: by estimates of the turn's end where somebody gives them, else by a fixed
+    silence."""
+    if not estimated:
+        return FixedSilence(options.silence_s)
+    return AdaptiveSilence(
+        floor_s=min(options.endpoint_floor_s, options.silence_s),
+        silence_s=options.silence_s,
+        ceiling_s=max(options.endpoint_ceiling_s, options.silence_s),
+        unlikely=options.end_unlikely,
+        likely=options.end_likely,
+        slowest=options.slowest,
+    )

@@ -76,6 +76,8 @@ class AskJudges:
 class AskTurnEnd:
     """Have it estimated whether the turn is over; `EndOfTurnEstimated` answers."""
 
+    pause: int
+    """Its number, for the answer."""
     quiet_s: float
     """Since its last voice, s."""
 

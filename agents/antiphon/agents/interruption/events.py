@@ -77,6 +77,8 @@ class VadFrame:
     """Probability of speech, 0 to 1."""
     echo: float = 0.0
     """How much it looks like the agent's own voice coming back, 0 to 1."""
+    level_dbfs: float | None = None
+    """Its level, RMS, 0 for a full-scale square wave; None where it is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +162,9 @@ class EndOfTurnEstimated:
     now: float
     probability: float
     """That the person has finished, 0 to 1."""
+    pause: int | None = None
+    """The number given with the question; an answer about another pause changes nothing. None: the one that
+    is on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ __all__ = ["WEIGHTS", "FusionArbiter", "arbiter_for", "log_odds"]
 WEIGHTS: Final[Mapping[str, float]] = {"acoustic": 1.0, "lexical": 1.4, "semantic": 1.6, "transcript": 1.4}
 """How much a judge's log-odds count; 1 for a judge that is not named."""
 _EARLY_S: Final = (0.25, 0.5)  # s of voice at which the judges are asked how it sounds
-_PAUSE_S: Final = 0.19  # s without voice after which they are asked about what was said
+_PAUSE_S: Final = 0.128  # s without voice after which they are asked about what was said; longer than a stop
 _LONG_S: Final = 1.2  # s of voice at which words should tell …
 _AGAIN_S: Final = 1.0  # … and again after each so many, s
 _REPEAT_S: Final = 2.0  # s between two starts that belong together ("wait … wait")

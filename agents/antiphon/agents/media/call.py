@@ -12,9 +12,12 @@ actions in order and re-arms one timer. Events that the actions cause are queued
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Mapping
 from typing import Protocol, assert_never
+
+import numpy as np
 
 from antiphon.agents import timeline as tl
 from antiphon.agents.interruption import InterruptionController, Opinion, Question
@@ -36,6 +39,7 @@ from antiphon.agents.options import TurnTaking
 __all__ = ["RATE_HZ", "Listener", "MediaCall"]
 
 log = get_logger(__name__)
+_FULL_SCALE_DB = 20 * math.log10(32_768)
 
 RATE_HZ = RATE_IN_HZ  # Hz; what the realtime models speak, both ways
 
@@ -123,7 +127,6 @@ class MediaCall:
         self._draining = False
         self._voice_at = 0.0
         self._turn_at: float | None = None  # where the voice of the turn at hand began
-        self._pause = 0  # counts the pauses that an estimate was asked about
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         self._closed = False
@@ -194,7 +197,7 @@ class MediaCall:
         self._memory.add(at, window)
         self._echo.window(at, window)
         echo = self._echo.evidence().likeness if speech >= self._voice_from else 0.0
-        self._event(ev.VadFrame(at, speech, echo))
+        self._event(ev.VadFrame(at, speech, echo, _level_dbfs(window)))
 
     def _lose(self) -> None:
         self._memory.forget()
@@ -263,8 +266,8 @@ class MediaCall:
                 self._yield(reply_id, reason, self._loop.time())
             case act.AskJudges():
                 self._ask(action)
-            case act.AskTurnEnd(quiet_s):
-                self._ask_turn_end(quiet_s)
+            case act.AskTurnEnd(pause, quiet_s):
+                self._ask_turn_end(pause, quiet_s)
             case act.OpenGate():
                 self._turn_began()
                 self._at_model = True
@@ -315,18 +318,15 @@ class MediaCall:
         if self._turn_at is None:  # else it goes on after a pause
             self._turn_at = self._voice_at
 
-    def _ask_turn_end(self, quiet_s: float) -> None:
-        self._pause += 1
-        pause = self._pause
+    def _ask_turn_end(self, pause: int, quiet_s: float) -> None:
         if self._asker is None or self._turn_at is None:
             return
         audio, _ = self._memory.since(self._turn_at)
 
         def told(estimator: str, probability: float, took_s: float) -> None:
-            if pause == self._pause:  # an answer about an earlier pause is too late
-                now = self._loop.time()
-                self._note(tl.TurnEnd(now, estimator, probability, took_s))
-                self._event(ev.EndOfTurnEstimated(now, probability))
+            now = self._loop.time()
+            self._note(tl.TurnEnd(now, estimator, probability, took_s))
+            self._event(ev.EndOfTurnEstimated(now, probability, pause))
 
         self._asker.ask_turn_end(audio, quiet_s, told)
 
@@ -372,6 +372,12 @@ class MediaCall:
 
     def _note(self, event: tl.Event) -> None:
         self._timeline.append(event)
+
+
+def _level_dbfs(window: Samples) -> float:
+    sound = window.astype(np.float32)
+    power = float(np.dot(sound, sound)) / len(window)
+    return 10.0 * math.log10(power) - _FULL_SCALE_DB if power else -math.inf
 
 
 def _ms(samples: int) -> int:

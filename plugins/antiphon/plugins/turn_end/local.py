@@ -31,6 +31,16 @@ _lock = threading.Lock()
 _model: EOT | None = None
 
 
+def _kind() -> type[EOT]:
+    try:
+        from livekit.local_inference import EOT
+    except ImportError as error:
+        raise ConfigError(
+            "livekit-local-inference", "missing", "installed; reinstall livekit-agents"
+        ) from error
+    return EOT
+
+
 def load() -> EOT:
     """The process's model, made at the first call and shared from then on.
 
@@ -40,18 +50,12 @@ def load() -> EOT:
     global _model
     with _lock:
         if _model is None:
-            try:
-                from livekit.local_inference import EOT
-            except ImportError as error:
-                raise ConfigError(
-                    "livekit-local-inference", "missing", "installed; reinstall livekit-agents"
-                ) from error
-            _model = EOT()
+            _model = _kind()()
         return _model
 
 
 class LiveKitTurnEnd:
-    """The estimator.
+    """The estimator. Loads its model at the first question, or in `warm_up`.
 
     Raises:
         ConfigError: The package is not installed.
@@ -60,10 +64,14 @@ class LiveKitTurnEnd:
     name = "livekit"
 
     def __init__(self) -> None:
-        self._model = load()
+        _kind()
+
+    def warm_up(self) -> None:
+        """Loads the model and runs it once: half a second that no call need wait for."""
+        self.probability(np.zeros(_HEARD, dtype=np.int16), 0.1)
 
     def probability(self, audio: NDArray[np.int16], quiet_s: float) -> float | None:
         """The probability that the person has finished; None with less than 0.1 s of sound."""
         if len(audio) < _LEAST:
             return None
-        return float(self._model.predict(np.ascontiguousarray(audio[-_HEARD:])))
+        return float(load().predict(np.ascontiguousarray(audio[-_HEARD:])))
