@@ -7,7 +7,7 @@ import pytest
 
 from antiphon.agents.interruption.arbiter import Opinion
 from antiphon.agents.interruption.judges import Occasion, Question
-from antiphon.workers.replay.asking import Remembering, VirtualAsker
+from antiphon.workers.replay.asking import Remembering, RememberingEstimator, VirtualAsker
 from antiphon.workers.replay.virtual import EPOCH_S, VirtualLoop
 
 
@@ -113,3 +113,13 @@ def test_the_same_question_is_answered_from_memory() -> None:
     assert judge.opinion(question(Occasion.EARLY)) == 0.2
     assert judge.opinion(Question(Occasion.PAUSE, np.ones(16, np.int16), 0, 0.1)) == 0.3
     assert (judge.name, judge.occasions) == ("a", frozenset({Occasion.PAUSE}))
+
+
+def test_an_estimator_is_remembered_likewise() -> None:
+    estimator = RememberingEstimator(counting := Estimates(0.8))
+    sound = np.zeros(16, np.int16)
+    assert [estimator.probability(sound, 0.2), estimator.probability(sound, 0.2)] == [0.8, 0.8]
+    counting._answer = 0.3
+    assert estimator.probability(sound, 0.2) == 0.8
+    assert estimator.probability(sound, 0.3) == 0.3
+    assert estimator.name == "ends"

@@ -17,7 +17,7 @@ from antiphon.agents.media.offload import Part, probability_of
 from antiphon.agents.media.router import Samples
 from antiphon.workers.replay.virtual import VirtualLoop
 
-__all__ = ["NOMINAL_S", "Remembering", "VirtualAsker"]
+__all__ = ["NOMINAL_S", "Remembering", "RememberingEstimator", "VirtualAsker"]
 
 NOMINAL_S: Final[Mapping[str, float]] = {
     "acoustic": 0.015,
@@ -62,6 +62,26 @@ class Remembering:
         )
         if key not in self._answers:
             self._answers[key] = self._judge.opinion(question)
+        return self._answers[key]
+
+
+class RememberingEstimator:
+    """An estimator that gives the same answer to the same question without being asked twice."""
+
+    def __init__(self, estimator: TurnEndEstimator) -> None:
+        self._estimator = estimator
+        self._answers: dict[tuple[bytes, float], float | None] = {}
+        self.name = estimator.name
+
+    def warm_up(self) -> None:
+        """As the estimator's."""
+        self._estimator.warm_up()
+
+    def probability(self, audio: Samples, quiet_s: float) -> float | None:
+        """As the estimator's."""
+        key = (hashlib.blake2b(audio.tobytes(), digest_size=16).digest(), quiet_s)
+        if key not in self._answers:
+            self._answers[key] = self._estimator.probability(audio, quiet_s)
         return self._answers[key]
 
 

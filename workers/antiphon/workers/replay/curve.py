@@ -20,7 +20,7 @@ from antiphon.agents.endpointing import Endpointer
 from antiphon.agents.endpointing.adaptive import AdaptiveSilence
 from antiphon.agents.errors import MediaError
 from antiphon.agents.options import TurnTaking
-from antiphon.workers.replay.asking import Remembering
+from antiphon.workers.replay.asking import Remembering, RememberingEstimator
 from antiphon.workers.replay.engine import Setup, replay
 from antiphon.workers.replay.figures import wilson
 from antiphon.workers.replay.mix import Case, for_case
@@ -145,7 +145,8 @@ def by_ceiling(setup: Setup) -> dict[float, Setup]:
 
         return made
 
-    return {value: replace(setup, endpointer=endpointer(value)) for value in CEILING_S}
+    turn_end = None if setup.turn_end is None else RememberingEstimator(setup.turn_end)
+    return {value: replace(setup, turn_end=turn_end, endpointer=endpointer(value)) for value in CEILING_S}
 
 
 def floor_curve(swept: Mapping[float, Sequence[Outcome]]) -> list[Point]:
