@@ -65,6 +65,7 @@ _LOOK: Final = 32  # frames between two looks at delay and path
 _LOOK_SEARCHING: Final = 8  # the same while the person seems to speak and no delay is known
 _UNKNOWN: Final = 160  # frames of sound after which a call without an echo counts as one: 1.3 s
 _PRESUMED: Final = 6  # windows of voice that may be an echo as long as nothing is known
+_PRESUMPTION: Final = 0.75  # their likeness (chosen)
 # How far a delay must stand out, to be believed, from what the others reach by chance:
 _SURE_AT_FIRST: Final = 3.0  # as long as nothing is known; one of a hundred by chance
 _SURE: Final = 4.0  # later; one of a thousand
@@ -72,18 +73,8 @@ _VOTED: Final = 4.0  # what it is above chance, summed up over looks
 _ALIKE: Final = 0.35  # correlation of the levels' movement that a delay must have
 _LOUD_DB: Final = -50.0  # dB in some band: the agent is heard
 _LEARNT: Final = 4  # compared frames from which a band's path can be told
-_NOVICE_DB: Final = (
-    8.0,
-    8.0,
-    7.0,
-    6.0,
-    5.0,
-    4.0,
-    3.0,
-    2.0,
-    1.0,
-    0.0,
-)  # dB that a path may be wrong by, by times it was learnt
+# dB that a path may be wrong by, by times it was learnt:
+_NOVICE_DB: Final = (8.0, 8.0, 7.0, 6.0, 5.0, 4.0, 3.0, 2.0, 1.0, 0.0)
 _LEAST_SOUND: Final = 20.0  # dB, summed over bands and frames, above the noise: less says nothing
 _COMPARED: Final = 16  # windows compared for the delay: half a second tells more than twice a quarter
 _RATE_COMPARED_HZ: Final = 8_000
@@ -178,10 +169,12 @@ class EchoEstimator:
             self._look()
         if self._delay is None:
             presumed = self._unknown and self._asked <= _PRESUMED
-            return EchoEvidence(likeness=0.6) if presumed else NO_ECHO
+            return EchoEvidence(likeness=_PRESUMPTION) if presumed else NO_ECHO
         stop = self._heard.end
         first = max(stop - _NOW, self._heard.begin)
         heard = self._heard.rows(first, stop)
+        if self._played.end < stop - self._delay:  # older sound of the agent's is what comes back now
+            self._catch_up()
         predicted = self._predict(first, stop, self._delay)
         above = heard - np.maximum(predicted, self._noise)
         weight = np.clip(heard - self._noise - 6.0, 0.0, 20.0)
@@ -225,7 +218,7 @@ class EchoEstimator:
         self._placed = True
 
     def _analyse(self) -> None:
-        """Works out the windows that wait, and what was played until then."""
+        """Works out the windows that wait."""
         if not self._pending:
             return
         sound = np.concatenate([self._before, *self._pending]).astype(np.float32)
@@ -234,7 +227,6 @@ class EchoEstimator:
         self._recent.extend(self._pending)
         self._pending.clear()
         self._heard.append(_levels(sound, _HOP_HEARD, count))
-        self._catch_up()
         if self._heard.end - self._looked >= _LOOK or self._heard.end < self._looked:
             self._look()
 
@@ -256,6 +248,7 @@ class EchoEstimator:
 
     def _look(self) -> None:
         """Looks at the delay and the path again."""
+        self._catch_up()
         stop = self._heard.end
         first = max(stop - _SPAN, self._heard.begin)
         since = min(stop - self._looked, _LOOK)
