@@ -147,6 +147,7 @@ class EchoEstimator:
         """
         if now > self._reference.sound_until + LONGEST_DELAY_S + 0.3:
             self._pending.clear()
+            self._recent.clear()
             self._placed = False
             self._before = samples[-_HOP_HEARD:]
             return
@@ -194,6 +195,11 @@ class EchoEstimator:
         self._pending.clear()
         self._placed = False
         self._delay = None
+        self._unknown = True
+        self._sounded = 0.0
+        self._asked = 0
+        self._last = NO_ECHO
+        self._recent.clear()
         self._unlearn()
         self._votes[:] = 0.0
 
@@ -214,6 +220,8 @@ class EchoEstimator:
         if self._pending:
             self._analyse()
         self._heard.move(self._heard.end + round(off))
+        if abs(off) >= _LATE:
+            self._recent.clear()
         self._drift = 0.0
         self._placed = True
 
