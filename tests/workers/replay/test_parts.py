@@ -49,4 +49,4 @@ def test_a_wrong_name_says_which_are_right(name: str) -> None:
 
 def test_the_projects_own_have_names() -> None:
     assert set(JUDGES) == {"acoustic", "lexical", "semantic"}
-    assert set(ESTIMATORS) == {"prosody", "livekit"}
+    assert set(ESTIMATORS) == {"livekit"}

@@ -43,8 +43,11 @@ def replay(
         ),
     ] = None,
     turn_end: Annotated[
-        str, typer.Option(help="Estimates the end of a turn: prosody or livekit; none for a fixed silence.")
-    ] = "none",
+        str | None,
+        typer.Option(
+            help="Estimates the end of a turn: livekit; none for a fixed silence. As installed if not given."
+        ),
+    ] = None,
     language: Annotated[
         str, typer.Option(help="What the call speaks, as BCP 47, where a manifest does not say.")
     ] = "en",
@@ -89,9 +92,10 @@ def replay(
         raise typer.BadParameter(str(error)) from None
 
 
-def _setup(policy: str, settings: Sequence[str], judges: str | None, turn_end: str, language: str) -> Setup:
-    from antiphon.agents.endpointing.adaptive import AdaptiveSilence
-    from antiphon.agents.media.judges import default_judges
+def _setup(
+    policy: str, settings: Sequence[str], judges: str | None, turn_end: str | None, language: str
+) -> Setup:
+    from antiphon.agents.media.judges import default_judges, default_turn_end
     from antiphon.agents.options import TurnTaking
     from antiphon.workers.replay.engine import Setup
     from antiphon.workers.replay.parts import estimator_named, judges_named
@@ -104,12 +108,11 @@ def _setup(policy: str, settings: Sequence[str], judges: str | None, turn_end: s
         values[name.strip()] = value.strip()
     options = TurnTaking.policy(policy, **values)
     asked = default_judges() if judges is None else judges_named(judges)
-    estimator = estimator_named(turn_end)
+    estimator = default_turn_end() if turn_end is None else estimator_named(turn_end)
     return Setup(
         options,
         judges=asked,
         turn_end=estimator,
-        endpointer=(lambda o: AdaptiveSilence(silence_s=o.silence_s)) if estimator else None,
         language=language,
     )
 
@@ -221,6 +224,10 @@ def _plot(folder: Path, cases: Sequence[Case], setup: Setup, told: Callable[[str
     from antiphon.workers.replay import curve
     from antiphon.workers.replay.score import ENDPOINTING
 
+    try:  # before the work, not after it
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MediaError("the folder cannot be made", value=f"{folder}: {error}") from None
     # Cases with an echo are left out: their sound depends on what the agent does, and takes much longer.
     over = [c for c in cases if c.clip.label not in ENDPOINTING and c.scene.echo is None]
     silent = [c for c in cases if c.clip.label in ENDPOINTING]
@@ -232,7 +239,6 @@ def _plot(folder: Path, cases: Sequence[Case], setup: Setup, told: Callable[[str
     ends = {"fixed silence": curve.sweep(silent, curve.by_silence(setup), told, memory)}
     if setup.turn_end is not None:
         ends[setup.turn_end.name] = curve.sweep(silent, curve.by_ceiling(setup), told, memory)
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / "floor.png"
     curve.draw_curves(
         path,

@@ -24,7 +24,6 @@ JUDGES: Final[Mapping[str, str]] = {
     "semantic": "antiphon.plugins.judges.semantic:SemanticJudge",
 }
 ESTIMATORS: Final[Mapping[str, str]] = {
-    "prosody": "antiphon.plugins.turn_end:Prosody",
     "livekit": "antiphon.plugins.turn_end:LiveKitTurnEnd",
 }
 
