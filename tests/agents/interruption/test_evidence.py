@@ -156,3 +156,16 @@ def test_probabilities_that_are_no_number_are_no_voice() -> None:
     tracker = EvidenceTracker()
     now = feed(tracker, [(noise(-20), float("nan"))] * 10)
     assert tracker.evidence(now).speech == 0
+
+
+def test_a_soft_opening_that_stands_out_is_found_as_the_controller_finds_it() -> None:
+    room = [(noise(-65, i), 0.02) for i in range(40)]
+    opening = [(noise(-35, i), 0.4) for i in range(4)]
+    tracker = EvidenceTracker()
+    assert tracker.evidence(feed(tracker, room + opening)).speech == 1
+    echoing = EvidenceTracker()
+    now = feed(echoing, room)
+    for samples, speech in opening:
+        now += W
+        echoing.window(now, samples, speech, echo=0.9)
+    assert echoing.evidence(now).speech == 0

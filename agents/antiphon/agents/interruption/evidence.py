@@ -120,6 +120,8 @@ class EvidenceTracker:
         exit: Probability below which a window is no voice.
         onset_s: Voice needed to call it speech, s.
         speech_gap_s: Time without voice after which it has ended, s.
+        rising: Probability at which a window that stands out of the noise may begin speech.
+        rise_db: How far it stands out, dB.
         agent: Tells how the agent's voice stands at a time; asked once where voice begins.
     """
 
@@ -130,9 +132,18 @@ class EvidenceTracker:
         exit: float = 0.35,
         onset_s: float = 0.032,
         speech_gap_s: float = 0.192,
+        rising: float = 0.3,
+        rise_db: float = 15.0,
         agent: Callable[[float], AgentStand] | None = None,
     ) -> None:
-        self._onset = OnsetDetector(enter=enter, exit=exit, onset_s=onset_s, speech_gap_s=speech_gap_s)
+        self._onset = OnsetDetector(
+            enter=enter,
+            exit=exit,
+            onset_s=onset_s,
+            speech_gap_s=speech_gap_s,
+            rising=rising,
+            rise_db=rise_db,
+        )
         self._agent = agent
         self._before = np.zeros(WINDOW, dtype=np.int16)  # the window before, where pitch looks back
         self._noise_db: float | None = None
@@ -160,13 +171,14 @@ class EvidenceTracker:
         Args:
             now: Arrival of its last sample, s.
             samples: Mono int16, 16 kHz, shape (512,). Kept for a while: must not change.
-            speech: Probability of the person's speech, 0 to 1. NaN counts as none.
+            speech: Probability of the person's speech, 0 to 1: 0 for a window that is an echo. NaN counts
+                as none.
             echo: Likeness to the agent's own voice coming back, 0 to 1.
             above_echo_db: Level above the echo that was predicted, dB.
         """
         level = level_db(samples)
         continues = self._onset.speaking or self._onset.voiced
-        found = self._onset.frame(now, speech)
+        found = self._onset.frame(now, speech, None if echo >= _ECHO else level)
         voiced = self._onset.voiced
         if voiced and not continues:
             stand = self._agent(self._onset.began_at) if self._agent is not None else NOBODY
