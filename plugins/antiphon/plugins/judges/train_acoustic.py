@@ -34,6 +34,8 @@ __all__ = ["main"]
 
 RATE_HZ = 16_000
 _MOST_QUESTIONS = 6  # about one rendering
+_TAKES = 2  # of each text by Piper; and renderings of each, and of each sound that was made
+_TAKES_OF_OTHERS = 5  # of each clip of another speaker: they are worth more
 _REPEATED = 0.35  # share of short words that are said again; chosen
 _SHORT_S = 0.8
 
@@ -120,17 +122,22 @@ def _measure(job: corpus.Clip) -> list[tuple[report.Answer, NDArray[np.float32]]
 
 def _sounds(arguments: argparse.Namespace, clips: list[corpus.Clip]) -> list[_Sound]:
     pairs = [(kind, text) for kind, some in texts().items() for text in some]
-    spoken = asyncio.run(voices.speak(pairs, folder=arguments.cache, takes=2, progress=_Progress("speaking")))
+    spoken = asyncio.run(
+        voices.speak(pairs, folder=arguments.cache, takes=_TAKES, progress=_Progress("speaking"))
+    )
     made = [
-        _Sound(u.kind, f"{u.speaker}/{u.text}", u.sound, 2, arguments.seed + i) for i, u in enumerate(spoken)
+        _Sound(u.kind, f"{u.speaker}/{u.text}", u.sound, _TAKES, arguments.seed + i)
+        for i, u in enumerate(spoken)
     ]
     for extra in (clip for clip in clips if clip.split == "train" and clip.kind is not None):
         sound = voices.trimmed(corpus.load(extra))
-        made.append(_Sound(extra.kind or "", extra.group, sound, 3, arguments.seed + len(made)))
+        made.append(
+            _Sound(extra.kind or "", extra.group, sound, _TAKES_OF_OTHERS, arguments.seed + len(made))
+        )
     for kind in ("noise", "vocal"):
         for number in range(arguments.made):
             name, sound = noises.make(kind, number, arguments.seed)
-            made.append(_Sound(kind, f"made/{name}", sound, 2, arguments.seed + len(made)))
+            made.append(_Sound(kind, f"made/{name}", sound, _TAKES, arguments.seed + len(made)))
     return made
 
 
@@ -232,8 +239,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--made", type=int, default=160, help="noises made, and as many coughs and laughs")
-    parser.add_argument("--hidden", type=int, default=24, help="units of a network")
-    parser.add_argument("--networks", type=int, default=3, help="networks whose answers are averaged")
+    parser.add_argument("--hidden", type=int, default=16, help="units of a network")
+    parser.add_argument("--networks", type=int, default=5, help="networks whose answers are averaged")
     parser.add_argument("--steps", type=int, default=fit.STEPS, help="of gradient descent")
     parser.add_argument("--workers", type=int, default=2, help="processes that render; 0: this one")
     return parser
