@@ -131,7 +131,7 @@ class Head:
 
 
 class AcousticJudge:
-    """Gives opinions on the sound of a speech; about 15 ms of one core for 1.2 s.
+    """Gives opinions on the sound of a speech; about 12 ms of one core for 1.2 s.
 
     Args:
         weights: Made by ``train_acoustic``; the packaged ones when not given.
