@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from antiphon.agents.errors import AntiphonError, ConfigError, ModelError, RoomError
+    from antiphon.agents.media.apm import AudioProcessing
     from antiphon.agents.options import TurnTaking
     from antiphon.agents.session import VoiceSession
     from antiphon.agents.timeline import Timeline
 
 __all__ = [
     "AntiphonError",
+    "AudioProcessing",
     "ConfigError",
     "ModelError",
     "RoomError",
@@ -26,6 +28,7 @@ __all__ = [
 
 _HOME = {
     "AntiphonError": "errors",
+    "AudioProcessing": "media.apm",
     "ConfigError": "errors",
     "ModelError": "errors",
     "RoomError": "errors",

@@ -49,7 +49,7 @@ class TurnTaking:
 
     onset_enter: float = _share(0.5, 0.05, 0.99, "speech probability at which a window may begin speech")
     onset_exit: float = _share(0.35, 0.01, 0.98, "speech probability below which a window is no voice")
-    echo_at: float = _share(0.7, 0.05, 1.0, "likeness to the agent's voice at which a window is its echo")
+    echo_at: float = _share(0.5, 0.05, 1.0, "likeness to the agent's voice at which a window is its echo")
     # One window: over 15 interruptions and 13 backchannels it finds speech 32 ms sooner in the median than
     # two (96 against 128 ms), and over 11 noises it triggers as rarely. A hold for nothing is taken back.
     onset_s: float = _seconds(0.032, 0.032, 0.5, "voice needed to call it speech")

@@ -34,6 +34,7 @@ from antiphon.agents.interruption import Arbiter, InterruptionController, Judge
 from antiphon.agents.interruption.fusion import arbiter_for
 from antiphon.agents.listener import LoopListener
 from antiphon.agents.logs import bind_call, configure_child, get_logger
+from antiphon.agents.media.apm import AudioProcessing
 from antiphon.agents.media.call import RATE_HZ, MediaCall
 from antiphon.agents.media.detector import default_detector, warm_up
 from antiphon.agents.media.ingress import VoiceDetector
@@ -78,6 +79,8 @@ class VoiceSession(AgentSession[_T]):
         arbiter: Makes what weighs them, in place of `FusionArbiter`.
         turn_end: Estimates at a pause whether the turn is over; shared by the process's calls. The one
             installed when not given; with None a fixed silence decides.
+        audio_processing: Echo cancellation, noise suppression, gain on the person's audio; none when not
+            given.
         language: What the call speaks, as BCP 47 ("en"), for judges who listen to words.
         endpointer: Makes what tells that a turn is over, in place of `endpointer_for`.
         rejoin_grace_s: How long a person who left may take to come back before the session closes, s.
@@ -96,6 +99,7 @@ class VoiceSession(AgentSession[_T]):
         judges: Sequence[Judge] | None = None,
         arbiter: Callable[[], Arbiter] | None = None,
         turn_end: NotGivenOr[TurnEndEstimator | None] = NOT_GIVEN,
+        audio_processing: AudioProcessing | None = None,
         language: str = "",
         endpointer: Callable[[], Endpointer] | None = None,
         rejoin_grace_s: float = 10.0,
@@ -121,6 +125,7 @@ class VoiceSession(AgentSession[_T]):
         self._judges = default_judges() if judges is None else tuple(judges)
         self._make_arbiter = arbiter
         self._turn_end = turn_end if is_given(turn_end) else default_turn_end()
+        self._processing = audio_processing
         self._language = language
         self._make_endpointer = endpointer
         self._rejoin_grace_s = rejoin_grace_s
@@ -223,6 +228,7 @@ class VoiceSession(AgentSession[_T]):
             ),
             timeline=self.timeline,
             asker=Judging(self._judges, self._turn_end, self._media.call),
+            processing=self._processing,
             language=self._language,
             continuous=cascade,
             log_fields=log_fields,

@@ -88,6 +88,16 @@ def test_an_unsure_opinion_waits_for_the_pause_and_all_its_judges() -> None:
     assert speech.says("lexical", None) is Verdict.BACKCHANNEL
 
 
+def test_a_judges_opinions_about_one_speech_are_averaged() -> None:
+    speech = Speech()
+    speech.speak(0.3)
+    speech.says("acoustic", 0.8, Occasion.EARLY)
+    assert speech.arbiter.odds() == pytest.approx(log_odds(0.8))
+    speech.quiet(0.2)
+    speech.says("acoustic", 0.4)
+    assert speech.arbiter.odds() == pytest.approx((log_odds(0.8) + log_odds(0.4)) / 2)
+
+
 def test_words_weigh_more_than_sound() -> None:
     speech = Speech()
     speech.speak(0.3)

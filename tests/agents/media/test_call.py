@@ -18,6 +18,7 @@ from antiphon.agents.interruption import (
     Opinion,
     Question,
 )
+from antiphon.agents.media.apm import AudioProcessing
 from antiphon.agents.media.call import RATE_HZ, MediaCall
 from antiphon.agents.media.router import Samples
 from antiphon.agents.media.thread import MediaThread
@@ -150,13 +151,19 @@ class Desk:
 
 
 class Rig:
-    def __init__(self, options: TurnTaking | None = None, *, judged: bool = False) -> None:
+    def __init__(
+        self,
+        options: TurnTaking | None = None,
+        *,
+        judged: bool = False,
+        processing: AudioProcessing | None = None,
+    ) -> None:
         media = Media()
         self.loop = media.loop
         self.source = Queue()
         self.notes = Notes()
         self.timeline = tl.Timeline(now=self.loop.time)
-        options = options or TurnTaking()
+        options = options or TurnTaking(echo_at=1.0)  # these sounds are all alike
         self.desk = Desk()
         judges = {occasion: frozenset({"acoustic"}) for occasion in Occasion}
         arbiter = FusionArbiter(options, judges) if judged else None
@@ -165,6 +172,7 @@ class Rig:
             options=options,
             controller=InterruptionController(options, arbiter=arbiter, strict=True),
             asker=self.desk if judged else None,
+            processing=processing,
             language="en",
             detector=Loud(),
             source=self.source,
@@ -253,8 +261,18 @@ def test_the_turns_end_is_estimated_from_all_of_the_turn() -> None:
     ]
 
 
+def test_the_persons_audio_can_be_worked_on() -> None:
+    rig = Rig(processing=AudioProcessing(echo_cancellation=True, high_pass=True))
+    rig.call.reply_audio("r1", True, np.full(RATE_HZ, 5000, dtype=np.int16))
+    rig.sound(0.5, 8000)  # a rumble of 0 Hz
+    assert rig.timeline.of(tl.Onset)[0].began_at < rig.loop.time()  # heard until the filter has settled
+    rig.sound(1.0, 8000)
+    assert len(rig.timeline.of(tl.SpeechEnded)) == 1
+    rig.call.close()
+
+
 def test_a_hold_that_only_lowers_the_voice_is_noted_as_such() -> None:
-    rig = Rig(TurnTaking(duck_db=12.0, duck_s=0.2))
+    rig = Rig(TurnTaking(duck_db=12.0, duck_s=0.2, echo_at=1.0))
     rig.call.reply_audio("r1", True, np.full(10 * RATE_HZ, 5000, dtype=np.int16))
     rig.sound(0.5, 0)
     before = rig.source.speech

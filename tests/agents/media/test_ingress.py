@@ -57,7 +57,8 @@ class Stream:
 class Ear:
     """An ingress and all that it told."""
 
-    def __init__(self) -> None:
+    def __init__(self, processor: Any = None) -> None:
+        self.changes = 0
         self.clock = Clock()
         self.detector = Detector()
         self.audio: list[int] = []
@@ -70,8 +71,13 @@ class Ear:
                 lambda samples: self.audio.append(len(samples)),
                 lambda at, _, speech: self.windows.append((at, speech)),
                 self.lose,
+                self.change,
             ),
+            processor,
         )
+
+    def change(self) -> None:
+        self.changes += 1
 
     def lose(self) -> None:
         self.lost += 1
@@ -108,6 +114,39 @@ def test_audio_goes_on_as_it_is_and_as_dated_windows(ear: Ear) -> None:
     assert times == sorted(times)
     assert times[0] == pytest.approx(100.04)  # the second frame completes the first window
     assert times[-1] <= ear.clock.now
+
+
+class Halver:
+    """Works on audio: half as loud, whole 10 ms only."""
+
+    def __init__(self) -> None:
+        self.log: list[str] = []
+
+    def process(self, samples: Samples, now: float) -> Samples:
+        return samples[: len(samples) // 240 * 240] // 2
+
+    def reset(self) -> None:
+        self.log.append("reset")
+
+    def close(self) -> None:
+        self.log.append("close")
+
+
+def test_a_processor_works_on_live_audio_first_and_starts_afresh_with_it() -> None:
+    halver = Halver()
+    ear = Ear(halver)
+    ear.hear(0.64, 1800)
+    assert ear.audio == [480] * 32
+    assert {speech for _, speech in ear.windows} == {0.0}  # 900 is not loud
+    ear.ingress.mute()
+    ear.ingress.close()
+    assert halver.log == ["reset", "close"]
+
+
+def test_another_track_is_told(ear: Ear, streams: list[Stream]) -> None:
+    for _ in range(2):
+        ear.ingress.attach(cast(rtc.Track, object()))
+    assert ear.changes == len(streams) == 2
 
 
 def test_a_gap_starts_the_detector_afresh_and_steady_audio_does_not(ear: Ear) -> None:

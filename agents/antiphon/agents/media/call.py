@@ -24,6 +24,7 @@ from antiphon.agents.interruption import InterruptionController, Opinion, Questi
 from antiphon.agents.interruption import actions as act
 from antiphon.agents.interruption import events as ev
 from antiphon.agents.logs import get_logger
+from antiphon.agents.media.apm import AudioProcessing, AudioProcessor
 from antiphon.agents.media.echo import EchoEstimator, EchoReference
 from antiphon.agents.media.gate import Gate
 from antiphon.agents.media.ingress import Ingress, IngressEvents, VoiceDetector
@@ -81,6 +82,7 @@ class MediaCall:
         listener: The application's side.
         timeline: Where events are noted.
         asker: Has the judges asked; nobody is when not given.
+        processing: What is done to the person's audio; nothing when not given.
         language: What the call speaks, as BCP 47, for the judges; empty when it is not known.
         continuous: Send all live audio on, gate or no gate: for a recogniser that needs to hear the silence.
         log_fields: Added to every log record: call, room, job.
@@ -97,6 +99,7 @@ class MediaCall:
         listener: Listener,
         timeline: tl.Timeline,
         asker: Asker | None = None,
+        processing: AudioProcessing | None = None,
         language: str = "",
         continuous: bool = False,
         log_fields: Mapping[str, str] | None = None,
@@ -130,7 +133,11 @@ class MediaCall:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         self._closed = False
-        self.ingress = Ingress(media, detector, IngressEvents(self._hear, self._window, self._lose))
+        told = IngressEvents(self._hear, self._window, self._lose, self._echo.reset)
+        processor = (
+            AudioProcessor(processing, rate_hz=RATE_HZ, reference=self._reference) if processing else None
+        )
+        self.ingress = Ingress(media, detector, told, processor)
         """The person's side."""
         self.heard: tuple[str, int] = ("", 0)
         """The reply last heard, and its position in samples. Read from any thread."""
@@ -201,7 +208,6 @@ class MediaCall:
 
     def _lose(self) -> None:
         self._memory.forget()
-        self._echo.reset()
         self._event(ev.InputLost(self._loop.time()))
         self._gate.forget()
 

@@ -22,7 +22,7 @@ from antiphon.agents.media.thread import MediaThread
 from antiphon.agents.media.windows import RATE_IN_HZ as RATE_HZ
 from antiphon.agents.media.windows import Windows
 
-__all__ = ["Ingress", "IngressEvents", "VoiceDetector"]
+__all__ = ["Ingress", "IngressEvents", "Processor", "VoiceDetector"]
 
 _FRAME_MS = 20  # ms; the Opus frame, so that nothing waits for a second one
 _LATE_S = 0.1  # s; a gap in the audio after which the detector starts afresh
@@ -40,6 +40,21 @@ class VoiceDetector(Protocol):
         ...
 
 
+class Processor(Protocol):
+    """What works on the person's audio before anything else does."""
+
+    def process(self, samples: Samples, now: float) -> Samples:
+        """The next live audio, mono int16 at 24 kHz, whose last sample arrived at ``now``; may hold some
+        back."""
+        ...
+
+    def reset(self) -> None:
+        """The audio stopped."""
+
+    def close(self) -> None:
+        """The call is over."""
+
+
 @dataclass(frozen=True, slots=True)
 class IngressEvents:
     """Whom the ingress tells."""
@@ -51,6 +66,8 @@ class IngressEvents:
     the audio it ends with."""
     lost: Callable[[], None]
     """No more audio comes for now."""
+    changed: Callable[[], None]
+    """It comes from another track from now on."""
 
 
 class Ingress:
@@ -60,12 +77,20 @@ class Ingress:
         media: The thread whose loop it runs on.
         detector: Speech probability.
         events: Whom to tell.
+        processor: Works on live audio first: echo, noise, gain.
     """
 
-    def __init__(self, media: MediaThread, detector: VoiceDetector, events: IngressEvents) -> None:
+    def __init__(
+        self,
+        media: MediaThread,
+        detector: VoiceDetector,
+        events: IngressEvents,
+        processor: Processor | None = None,
+    ) -> None:
         self._media = media
         self._detector = detector
         self._events = events
+        self._processor = processor
         self._windows = Windows()
         self._stream: NativeStream | None = None
         self._backlog: list[Samples] | None = None
@@ -111,6 +136,8 @@ class Ingress:
         if now - self._last_audio > _LATE_S and self._last_audio:
             self._start_afresh()
         self._last_audio = now
+        if self._processor is not None:
+            samples = self._processor.process(samples, now)
         if self._backlog is not None:
             self._backlog.append(samples)
             return
@@ -122,6 +149,8 @@ class Ingress:
         if self._stream is not None:
             self._stream.close()
             self._stream = None
+        if self._processor is not None:
+            self._processor.close()
 
     def _attach(
         self,
@@ -132,6 +161,7 @@ class Ingress:
         if self._closed:
             return
         self._detach()
+        self._events.changed()
         self._backlog = [] if wait_for_earlier else None
         self._stream = open_stream(
             track,
@@ -161,6 +191,8 @@ class Ingress:
     def _start_afresh(self) -> None:
         self._windows.reset()
         self._detector.reset()
+        if self._processor is not None:
+            self._processor.reset()
 
     def _earlier(self, samples: Samples) -> None:
         """Takes earlier audio and the live audio that waited for it, dated as if each had come in time."""
