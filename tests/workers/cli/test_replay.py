@@ -13,6 +13,7 @@ from antiphon.workers.replay.corpus import COLUMNS
 
 DATA = Path(__file__).parents[2] / "data"
 RATE_HZ = 24_000
+ALONE = ("--judges", "none", "--turn-end", "none")  # with no model but the detector
 
 
 @pytest.fixture(autouse=True)
@@ -54,13 +55,13 @@ def manifest(tmp_path: Path) -> Path:
 def test_a_recording_shows_what_would_have_happened(
     recording: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["replay", "--judges", "none", str(recording)]) == 0
+    assert main(["replay", *ALONE, str(recording)]) == 0
     shown = capsys.readouterr().out
     assert shown.index("hold") < shown.index("yield") < shown.index("commit")
 
 
 def test_options_change_it(recording: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["replay", "--judges", "none", str(recording), "--set", "interruptions=false", "--json"]) == 0
+    assert main(["replay", *ALONE, str(recording), "--set", "interruptions=false", "--json"]) == 0
     (made,) = json.loads(capsys.readouterr().out)
     kinds = [event["type"] for event in made["events"]]
     assert "onset" in kinds
@@ -70,7 +71,7 @@ def test_options_change_it(recording: Path, capsys: pytest.CaptureFixture[str]) 
 def test_two_runs_print_the_same(recording: Path, capsys: pytest.CaptureFixture[str]) -> None:
     printed = []
     for _ in range(2):
-        assert main(["replay", "--judges", "none", str(recording.parent), "--json"]) == 0
+        assert main(["replay", *ALONE, str(recording.parent), "--json"]) == 0
         printed.append(capsys.readouterr().out)
     assert printed[0] == printed[1]
     assert json.loads(printed[0])[0]["recording"] == str(recording)
@@ -78,13 +79,13 @@ def test_two_runs_print_the_same(recording: Path, capsys: pytest.CaptureFixture[
 
 def test_a_page_is_written(recording: Path, capsys: pytest.CaptureFixture[str]) -> None:
     page = recording.with_name("page.html")
-    assert main(["replay", "--judges", "none", str(recording), "--html", str(page), "--json"]) == 0
+    assert main(["replay", *ALONE, str(recording), "--html", str(page), "--json"]) == 0
     json.loads(capsys.readouterr().out)  # nothing else is printed there
     assert "data:audio/" in page.read_text(encoding="utf-8")
 
 
 def test_a_manifest_is_scored(manifest: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["replay", "--judges", "none", str(manifest), "--score"]) == 0
+    assert main(["replay", *ALONE, str(manifest), "--score"]) == 0
     shown = capsys.readouterr().out
     for part in ("interruption en", "backchannel en", "echo", "cut off", "end to commit", "floor"):
         assert part in shown
@@ -116,8 +117,16 @@ def test_a_manifests_cases_are_listed_and_kept(manifest: Path, capsys: pytest.Ca
 def test_curves_are_drawn(manifest: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("matplotlib")
     folder = tmp_path / "plots"
-    assert main(["replay", "--judges", "none", str(manifest), "--score", "--plot", str(folder)]) == 0
+    assert main(["replay", *ALONE, str(manifest), "--score", "--plot", str(folder)]) == 0
     assert (folder / "floor.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_what_cannot_be_written_is_named(
+    recording: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = tmp_path / "nowhere" / "page.html"
+    assert main(["replay", *ALONE, str(recording), "--html", str(page)]) == EXIT_USAGE
+    assert f"the page cannot be written ({page}" in capsys.readouterr().err
 
 
 def _wrong(tmp_path: Path) -> dict[str, tuple[list[str], str]]:
@@ -147,7 +156,7 @@ def test_wrong_input_is_one_line_and_exit_code_2(
     which: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments, said = _wrong(tmp_path)[which]
-    assert main(["replay", "--judges", "none", *arguments]) == EXIT_USAGE
+    assert main(["replay", *ALONE, *arguments]) == EXIT_USAGE
     printed = capsys.readouterr()
     assert printed.out == ""
     *_, line = printed.err.strip().splitlines()

@@ -68,11 +68,17 @@ def some(by: Callable[[Setup], dict[float, Setup]], *values: float) -> dict[floa
     return {value: setup for value, setup in by(SETUP).items() if value in values}
 
 
+def noise(seconds: float, level: int, seed: int) -> NDArray[np.int16]:
+    """Two seeds are nobody's echo."""
+    dice = np.random.default_rng(seed)
+    return dice.uniform(-level, level, round(seconds * RATE_HZ)).astype(np.int16)
+
+
 def case(label: str, seconds: float, *, agent: bool = True, resumes_s: float | None = None) -> Case:
     clip = Clip(2, f"{label}{seconds}.flac", label, "en", "", "", "s", "CC0", "score", 0.0, None, "")  # type: ignore[arg-type]
     caller = np.zeros(6 * RATE_HZ, np.int16)
-    caller[2 * RATE_HZ : round((2 + seconds) * RATE_HZ)] = 8000
-    replies = (Reply(0.3, np.full(20 * RATE_HZ, 4000, np.int16)),) if agent else ()
+    caller[2 * RATE_HZ : round((2 + seconds) * RATE_HZ)] = noise(seconds, 8000, 1)
+    replies = (Reply(0.3, noise(20.0, 4000, 2)),) if agent else ()
     return Case(clip, "usual", Scene(clip.name, caller, replies), 2.0, 2.0, 2.0 + seconds, resumes_s)
 
 

@@ -16,8 +16,6 @@ from typing import Any, Final
 
 import numpy as np
 
-from antiphon.agents.endpointing import Endpointer
-from antiphon.agents.endpointing.adaptive import AdaptiveSilence
 from antiphon.agents.errors import MediaError
 from antiphon.agents.options import TurnTaking
 from antiphon.workers.replay.asking import Remembering, RememberingEstimator
@@ -131,22 +129,20 @@ def by_odds(setup: Setup) -> dict[float, Setup]:
 def by_silence(setup: Setup) -> dict[float, Setup]:
     """Setups with a fixed silence, by its length."""
     return {
-        value: replace(setup, options=replace(setup.options, silence_s=value), endpointer=None, turn_end=None)
+        value: replace(setup, options=replace(setup.options, silence_s=value), turn_end=None)
         for value in SILENCE_S
     }
 
 
 def by_ceiling(setup: Setup) -> dict[float, Setup]:
     """Setups with the setup's estimator, by the longest silence."""
-
-    def endpointer(ceiling_s: float) -> Callable[[TurnTaking], Endpointer]:
-        def made(options: TurnTaking) -> Endpointer:
-            return AdaptiveSilence(silence_s=min(options.silence_s, ceiling_s), ceiling_s=ceiling_s)
-
-        return made
-
     turn_end = None if setup.turn_end is None else RememberingEstimator(setup.turn_end)
-    return {value: replace(setup, turn_end=turn_end, endpointer=endpointer(value)) for value in CEILING_S}
+
+    def options(ceiling_s: float) -> TurnTaking:
+        silence_s = min(setup.options.silence_s, ceiling_s)
+        return replace(setup.options, endpoint_ceiling_s=ceiling_s, silence_s=silence_s)
+
+    return {value: replace(setup, turn_end=turn_end, options=options(value)) for value in CEILING_S}
 
 
 def floor_curve(swept: Mapping[float, Sequence[Outcome]]) -> list[Point]:

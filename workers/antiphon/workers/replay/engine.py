@@ -18,8 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from antiphon.agents import timeline as tl
-from antiphon.agents.endpointing import Endpointer
-from antiphon.agents.endpointing.estimator import TurnEndEstimator
+from antiphon.agents.endpointing import Endpointer, TurnEndEstimator, endpointer_for
 from antiphon.agents.interruption import Arbiter, InterruptionController
 from antiphon.agents.interruption.fusion import arbiter_for
 from antiphon.agents.interruption.judges import Judge
@@ -56,7 +55,7 @@ class Setup:
     language: str = ""
     """What the call speaks, as BCP 47; empty when it is not known."""
     endpointer: Callable[[TurnTaking], Endpointer] | None = None
-    """Makes what tells that a turn is over; a fixed silence when not given."""
+    """Makes what tells that a turn is over; that of a call when not given."""
     detector: Callable[[], VoiceDetector] = SileroVad
     """Makes the speech detector."""
 
@@ -145,7 +144,9 @@ class _Run:
             controller=InterruptionController(
                 options,
                 arbiter=setup.arbiter(options) if setup.arbiter else arbiter_for(options, setup.judges),
-                endpointer=setup.endpointer(options) if setup.endpointer else None,
+                endpointer=setup.endpointer(options)
+                if setup.endpointer
+                else endpointer_for(options, estimated=setup.turn_end is not None),
                 strict=True,
             ),
             detector=self._detector,
