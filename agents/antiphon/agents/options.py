@@ -53,7 +53,7 @@ class TurnTaking:
     # One window: over 15 interruptions and 13 backchannels it finds speech 32 ms sooner in the median than
     # two (96 against 128 ms), and over 11 noises it triggers as rarely. A hold for nothing is taken back.
     onset_s: float = _seconds(0.032, 0.032, 0.5, "voice needed to call it speech")
-    onset_rising: float = _share(0.3, 0.05, 0.99, "the same for a window that stands out; onset_enter: none")
+    onset_rising: float = _share(0.5, 0.05, 0.99, "the same for one that stands out of noise; 0.3 finds more")
     onset_rise_db: float = _number(15.0, 3.0, 60.0, "dB", "over the noise floor at which a window stands out")
     speech_gap_s: float = _seconds(0.192, 0.032, 1.0, "time without voice after which speech has ended")
     input_gap_s: float = _seconds(0.6, 0.1, 10.0, "time without any audio after which speech has ended")
@@ -69,12 +69,12 @@ class TurnTaking:
 
     turn_at: float = _share(0.5, 0.01, 0.99, "probability at which speech that paused is a turn")
     yield_at: float = _share(0.85, 0.02, 0.999, "probability at which speech that goes on is a turn")
-    resume_at: float = _share(0.12, 0.001, 0.98, "probability below which it is none, while it goes on")
+    resume_at: float = _share(0.05, 0.001, 0.98, "probability below which it is none, while it goes on")
     judge_s: float = _seconds(0.4, 0.05, 2.0, "longest wait for the judges once the voice has paused")
     decide_s: float = _seconds(1.5, 0.1, 5.0, "voice that makes it a turn when the judges say nothing")
 
     silence_s: float = _seconds(0.48, 0.1, 5.0, "silence after which the person's turn is over")
-    endpoint_floor_s: float = _seconds(0.3, 0.1, 2.0, "shortest such silence, when the end is likely")
+    endpoint_floor_s: float = _seconds(0.25, 0.1, 2.0, "shortest such silence, when the end is likely")
     endpoint_ceiling_s: float = _seconds(1.2, 0.2, 5.0, "longest such silence, when it is unlikely")
     end_unlikely: float = _share(0.36, 0.01, 0.98, "probability of the end at and below which it is longest")
     end_likely: float = _share(0.55, 0.02, 0.99, "probability of the end at and above which it is shortest")
@@ -156,10 +156,10 @@ class TurnTaking:
 POLICIES: Final[Mapping[str, Mapping[str, float]]] = {
     "balanced": {},
     "attentive": {
-        "turn_at": 0.35, "yield_at": 0.7, "resume_at": 0.06, "yield_after_s": 0.3, "decide_s": 0.8,
+        "turn_at": 0.35, "yield_at": 0.7, "resume_at": 0.03, "yield_after_s": 0.3, "decide_s": 0.8,
     },
     "determined": {
-        "turn_at": 0.7, "yield_at": 0.95, "resume_at": 0.25, "yield_after_s": 0.8, "decide_s": 2.0,
+        "turn_at": 0.7, "yield_at": 0.95, "resume_at": 0.15, "yield_after_s": 0.8, "decide_s": 2.0,
     },
 }  # fmt: skip
 """What each policy sets otherwise than the defaults; chosen, their effect is in docs/turn-taking.md."""

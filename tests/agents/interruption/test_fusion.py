@@ -88,9 +88,11 @@ def test_an_unsure_opinion_waits_for_the_pause_and_all_its_judges() -> None:
     assert speech.says("lexical", None) is Verdict.BACKCHANNEL
 
 
-def test_a_judges_opinions_about_one_speech_are_averaged() -> None:
+def test_a_judges_opinion_at_a_pause_is_averaged_with_its_last_before() -> None:
     speech = Speech()
     speech.speak(0.3)
+    speech.says("acoustic", 0.2, Occasion.EARLY)
+    speech.speak(0.25)
     speech.says("acoustic", 0.8, Occasion.EARLY)
     assert speech.arbiter.odds() == pytest.approx(log_odds(0.8))
     speech.quiet(0.2)

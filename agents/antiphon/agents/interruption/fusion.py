@@ -1,7 +1,8 @@
 """Weighs what the judges say of a speech, how long it lasts, and whether it is one of several.
 
-The evidence is added up as log-odds that the person wants the floor: each judge's opinions, their mean by
-its weight, and the voice's length. A verdict falls when the sum is clear enough:
+The evidence is added up as log-odds that the person wants the floor: each judge's opinion by its weight,
+and the voice's length. A judge's last opinion while the voice went on and its last at a pause are averaged:
+neither alone overrules the other. A verdict falls when the sum is clear enough:
 
 - TURN above `yield_at` at any time, BACKCHANNEL below `resume_at` while the voice goes on, once a judge was
   heard;
@@ -90,7 +91,8 @@ class FusionArbiter:
         self._due: list[Occasion] = []
         self._early = 0  # how many of `_EARLY_S` were asked
         self._long_at = _LONG_S
-        self._opinions: dict[str, list[float]] = {}  # log-odds
+        # Log-odds by judge, of its last opinion while the voice went on and of its last at a pause.
+        self._opinions: dict[str, dict[bool, float]] = {}
         self._awaited: frozenset[str] = frozenset()  # judges who have not answered about this pause
         self._pause_until: float | None = None
         self._asked_pause = False
@@ -133,7 +135,8 @@ class FusionArbiter:
         """A judge's answer."""
         p = opinion.probability
         if p is not None and math.isfinite(p) and 0.0 <= p <= 1.0:
-            self._opinions.setdefault(opinion.judge, []).append(log_odds(p))
+            at_pause = opinion.occasion is Occasion.PAUSE
+            self._opinions.setdefault(opinion.judge, {})[at_pause] = log_odds(p)
         if opinion.occasion is Occasion.PAUSE:
             self._awaited -= {opinion.judge}
         return self._verdict(now)
@@ -152,7 +155,9 @@ class FusionArbiter:
 
     def odds(self) -> float:
         """Log-odds that the speech is a turn, from what is known of it."""
-        known = sum(self._weights.get(name, 1.0) * fmean(told) for name, told in self._opinions.items())
+        known = sum(
+            self._weights.get(name, 1.0) * fmean(told.values()) for name, told in self._opinions.items()
+        )
         length = max(self._voiced_s - _LENGTH_FROM_S, 0.0) * _LENGTH_ODDS_PER_S
         return known + length + (_REPEAT_ODDS if self._repeats else 0.0)
 

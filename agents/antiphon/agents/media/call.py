@@ -40,6 +40,7 @@ from antiphon.agents.options import TurnTaking
 __all__ = ["RATE_HZ", "Listener", "MediaCall"]
 
 log = get_logger(__name__)
+_MAY_BE_VOICE = 0.1  # probability below which a window is no voice whatever its level
 _FULL_SCALE_DB = 20 * math.log10(32_768)
 
 RATE_HZ = RATE_IN_HZ  # Hz; what the realtime models speak, both ways
@@ -118,7 +119,10 @@ class MediaCall:
         self._at_model = False  # the model holds audio of the turn at hand
         self._reference = EchoReference(RATE_HZ)
         self._echo = EchoEstimator(self._reference)
-        self._voice_from = options.onset_exit
+        # Softer windows may begin speech, too, where that is wanted: then they are looked at as well.
+        self._voice_from = (
+            options.onset_exit if options.onset_rising >= options.onset_enter else _MAY_BE_VOICE
+        )
         self._playout = Playout(
             Tap(source, self._reference),
             PlayoutEvents(self._on_started, self._on_advanced, self._on_ended),

@@ -23,12 +23,11 @@ NOMINAL_S: Final[Mapping[str, float]] = {
     "acoustic": 0.015,
     "lexical": 0.090,
     "semantic": 0.600,
-    "prosody": 0.010,
-    "livekit": 0.250,
+    "livekit": 0.150,
 }
 """From question to answer, s, by part. Lexical: Whisper tiny over a short window on one core (measured, 70 to
-93 ms); livekit: its end-of-turn model (measured, about 250 ms of a busy core). The others are chosen: some
-embeddings, a chat model nearby, a pitch track."""
+93 ms); livekit: its end-of-turn model (measured, 125 to 160 ms). The others are chosen: some
+embeddings, a chat model nearby."""
 OTHERS_S: Final = 0.050  # s; for a part that is not named. Chosen
 LATE_S: Final = 1.0  # s in a part's queue after which a question is dropped, as in a call
 
