@@ -755,7 +755,7 @@ def test_an_estimate_counts_for_the_pause_that_it_is_about() -> None:
 def test_a_soft_opening_that_stands_out_holds_sooner() -> None:
     held = []
     for level in (None, -30.0):
-        rig = Rig()
+        rig = Rig(TurnTaking(onset_rising=0.3))
         rig.reply()
         for _ in range(16):
             rig.advance(W)
