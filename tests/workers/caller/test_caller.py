@@ -87,7 +87,9 @@ async def test_background_sound_is_heard_and_does_not_tear_the_voice(
                 5,
             )
         steps = np.abs(np.diff(caller.voice.render(began, caller.voice.ends_at).astype(int)))
-        assert steps.max() < 2500  # a whole tone steps by 461 at most; one cut into frames by thousands
+        # A whole tone steps by 461 at most. A packet that came late leaves a step or two, a voice that is cut
+        # into frames one by thousands every 10 ms.
+        assert np.count_nonzero(steps > 2500) < 5
     await source.aclose()
 
 
