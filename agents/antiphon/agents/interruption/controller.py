@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
 from antiphon.agents.endpointing import Endpointer, FixedSilence
 from antiphon.agents.errors import MisuseError
@@ -40,8 +40,6 @@ from antiphon.agents.interruption.verdicts import Verdict
 from antiphon.agents.options import TurnTaking
 
 __all__ = ["InterruptionController"]
-
-_PAUSE_S: Final = 0.080  # s without voice, three windows less some jitter, after which a turn may be over
 
 
 class InterruptionController:
@@ -92,8 +90,6 @@ class InterruptionController:
         self._replies = Replies()
         self._over_agent_s = 0.0  # voice that stood over the agent in the speech that is on
         self._frame_at: float | None = None
-        self._pause = 0  # counts the pauses about which an estimate was asked
-        self._paused = False  # whether the last of them is still on
         self._resumed_at: float | None = None  # when a hold was last taken back
         self._ducked = False  # the hold that is on only lowered the voice
         self._actions: list[act.Action] = []
@@ -129,7 +125,7 @@ class InterruptionController:
         echo = event.echo >= self._options.echo_at
         speech = 0.0 if echo else event.speech
         found = self._onset.frame(self._now, speech, None if echo else event.level_dbfs)
-        self._watch_pause()
+        self._actions += self._turn.frame(self._now, self._onset)
         if isinstance(found, SpeechLikely):
             self._began(found)
             return
@@ -189,20 +185,8 @@ class InterruptionController:
         if ended is not None:
             self._ended(ended)
 
-    def _watch_pause(self) -> None:
-        """Has the end of the turn estimated, once for each pause in it."""
-        if self._onset.voiced:
-            self._paused = False
-        elif self._onset.speaking and not self._paused and self._turn.place is Place.MODEL:
-            quiet = self._now - self._onset.last_voice_at
-            if quiet >= _PAUSE_S:
-                self._paused = True
-                self._pause += 1
-                self._actions.append(act.AskTurnEnd(self._pause, quiet))
-
     def _estimated(self, event: ev.EndOfTurnEstimated) -> None:
-        if event.pause is None or (self._paused and event.pause == self._pause):
-            self._turn.estimated(self._now, event.probability)
+        self._turn.estimated(self._now, event.probability, event.pause)
 
     # The agent.
 

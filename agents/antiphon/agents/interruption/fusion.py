@@ -87,7 +87,6 @@ class FusionArbiter:
     def _forget_speech(self) -> None:
         self._voiced_s = 0.0
         self._voice_at = 0.0  # arrival of the last voiced window
-        self._quiet = False  # the voice has stopped; it may come back
         self._due: list[Occasion] = []
         self._early = 0  # how many of `_EARLY_S` were asked
         self._long_at = _LONG_S
@@ -111,8 +110,8 @@ class FusionArbiter:
         if voiced:
             self._voiced_s += WINDOW_S
             self._voice_at = now
-            if self._quiet or self._asked_pause:  # it goes on: what was asked about the pause is old
-                self._quiet = self._asked_pause = False
+            if self._asked_pause:  # it goes on: what was asked about the pause is old
+                self._asked_pause = False
                 self._pause_until = None
                 self._awaited = frozenset()
             self._ask_going_on()
@@ -122,7 +121,6 @@ class FusionArbiter:
 
     def ended(self, now: float, ended_at: float) -> Verdict | None:
         """The voice was found to have stopped."""
-        self._quiet = True
         if not self._asked_pause:
             self._ask_pause(now)
         return self._verdict(now)

@@ -8,13 +8,17 @@ It returns actions and decides nothing about the floor.
 from __future__ import annotations
 
 from enum import Enum
+from typing import Final
 
 from antiphon.agents.endpointing import Endpointer
 from antiphon.agents.interruption import actions as act
 from antiphon.agents.interruption.events import Deadline, Reason
+from antiphon.agents.interruption.onset import OnsetDetector
 from antiphon.agents.options import TurnTaking
 
 __all__ = ["Place", "Turn"]
+
+_PAUSE_S: Final = 0.080  # s without voice, three windows less some jitter, after which a turn may be over
 
 
 class Place(Enum):
@@ -37,6 +41,20 @@ class Turn:
         self._voiced_s = 0.0  # of speeches that have ended, less what belonged to the turn before
         self._ended_at = 0.0
         self._tail_at: float | None = None
+        self._pause = 0  # counts the pauses about which an estimate was asked
+        self._paused = False  # whether the last of them is still on
+
+    def frame(self, now: float, onset: OnsetDetector) -> list[act.Action]:
+        """After each window: has the end of the turn estimated, once for each pause in it."""
+        if onset.voiced:
+            self._paused = False
+        elif onset.speaking and not self._paused and self.place is Place.MODEL:
+            quiet = now - onset.last_voice_at
+            if quiet >= _PAUSE_S:
+                self._paused = True
+                self._pause += 1
+                return [act.AskTurnEnd(self._pause, quiet)]
+        return []
 
     def speech_began(self, now: float) -> None:
         """Speech began, or went on."""
@@ -144,9 +162,10 @@ class Turn:
                 found.append(Deadline(over_at, Reason.ENDPOINT))
         return found
 
-    def estimated(self, now: float, probability: float) -> None:
-        """Passes an end-of-turn estimate on."""
-        self._endpointer.estimated(now, probability)
+    def estimated(self, now: float, probability: float, pause: int | None) -> None:
+        """Passes an end-of-turn estimate on, unless it is about a pause that is over."""
+        if pause is None or (self._paused and pause == self._pause):
+            self._endpointer.estimated(now, probability)
 
     def _begin(self, now: float) -> None:
         self._began_at = now

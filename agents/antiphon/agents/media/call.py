@@ -120,9 +120,8 @@ class MediaCall:
         self._reference = EchoReference(RATE_HZ)
         self._echo = EchoEstimator(self._reference)
         # Softer windows may begin speech, too, where that is wanted: then they are looked at as well.
-        self._voice_from = (
-            options.onset_exit if options.onset_rising >= options.onset_enter else _MAY_BE_VOICE
-        )
+        self._soft = options.onset_rising < options.onset_enter
+        self._voice_from = _MAY_BE_VOICE if self._soft else options.onset_exit
         self._playout = Playout(
             Tap(source, self._reference),
             PlayoutEvents(self._on_started, self._on_advanced, self._on_ended),
@@ -208,7 +207,7 @@ class MediaCall:
         self._memory.add(at, window)
         self._echo.window(at, window)
         echo = self._echo.evidence().likeness if speech >= self._voice_from else 0.0
-        self._event(ev.VadFrame(at, speech, echo, _level_dbfs(window)))
+        self._event(ev.VadFrame(at, speech, echo, _level_dbfs(window) if self._soft else None))
 
     def _lose(self) -> None:
         self._memory.forget()
