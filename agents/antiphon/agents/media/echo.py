@@ -22,19 +22,26 @@ from __future__ import annotations
 import math
 from collections import deque
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from antiphon.agents.media.bands import (
+    BANDS,
+    FLOOR_DB,
+    KEPT,
+    Frames,
+    Levels,
+    alike,
+    levels_of,
+    with_tails,
+)
 from antiphon.agents.media.reference import EchoReference
 from antiphon.agents.media.router import Samples
 
 __all__ = ["LONGEST_DELAY_S", "NO_ECHO", "EchoEstimator", "EchoEvidence", "EchoReference"]
 
-Levels = NDArray[np.float32]
-"""Levels, dB, shape (frames, bands)."""
 
 HOP_S: Final = 0.008  # s between two frames
 LONGEST_DELAY_S: Final = 0.5  # s from the agent's voice in the ear to its echo at our end
@@ -42,21 +49,13 @@ LONGEST_DELAY_S: Final = 0.5  # s from the agent's voice in the ear to its echo 
 _HOP_HEARD: Final = 128  # samples at 16 kHz
 _WINDOW: Final = 512
 _WINDOW_FRAMES: Final = _WINDOW // _HOP_HEARD
-_BIN_HZ: Final = 62.5  # of a frame's spectrum, 16 ms, at either rate
-_EDGES_HZ: Final = (
-    200, 300, 400, 510, 630, 770, 920, 1080, 1270, 1480, 1720, 2000, 2320, 2700, 3150, 3700, 4400, 5300,
-)  # fmt: skip
-_BANDS: Final = len(_EDGES_HZ) - 1  # Zwicker's critical bands; below them small loudspeakers are silent
-_EACH_BAND: Final = np.arange(_BANDS)
-_FLOOR_DB: Final = -90.0
+_EACH_BAND: Final = np.arange(BANDS)
 
 _LAGS: Final = round(LONGEST_DELAY_S / HOP_S) + 1
 _SHORTEST: Final = 2  # frames: no transport is faster, and what leaks into both sides has no delay
 _SPAN: Final = 192  # frames compared for the delay: 1.5 s
 _LEAST_SPAN: Final = 16  # frames with which the first comparison is made
-_DECAYS_DB: Final = np.array([[2.0], [0.7]], dtype=np.float32)  # dB a frame: 60 dB in 0.24 s and 0.7 s
-_EARLY: Final = 2 * _BANDS
-_KEPT: Final = 320  # frames kept: span, delay and tail
+_EARLY: Final = 2 * BANDS
 _BATCH: Final = 8  # windows that may wait: 0.26 s
 _BATCH_SEARCHING: Final = 3  # the same while the person seems to speak and no echo is known
 _NOW: Final = 8  # frames that the evidence is about: 64 ms
@@ -117,8 +116,8 @@ class EchoEstimator:
     def __init__(self, reference: EchoReference) -> None:
         self._reference = reference
         self._hop_played = round(reference.rate_hz * HOP_S)
-        self._heard = _Frames(_BANDS)
-        self._played = _Frames(3 * _BANDS)
+        self._heard = Frames(BANDS)
+        self._played = Frames(3 * BANDS)
         self._pending: list[Samples] = []
         self._before = np.zeros(_HOP_HEARD, dtype=np.int16)
         self._recent: deque[Samples] = deque(maxlen=_COMPARED)
@@ -131,12 +130,12 @@ class EchoEstimator:
         self._sounded = 0.0  # frames of the agent's sound that were looked at
         self._asked = 0  # windows with speech since the agent sounds
         self._last = NO_ECHO
-        self._path = np.full(_BANDS, _FLOOR_DB, dtype=np.float32)
+        self._path = np.full(BANDS, FLOOR_DB, dtype=np.float32)
         self._early_db = -6.0  # of the room's tails against what was played, dB
         self._late_db = -15.0
-        self._learnt = np.zeros(_BANDS, dtype=np.int64)  # frames that each band was learnt from
+        self._learnt = np.zeros(BANDS, dtype=np.int64)  # frames that each band was learnt from
         self._fits = 0  # times that the path was learnt
-        self._noise = np.full(_BANDS, -70.0, dtype=np.float32)
+        self._noise = np.full(BANDS, -70.0, dtype=np.float32)
 
     def window(self, now: float, samples: Samples) -> None:
         """Takes the next window.
@@ -234,7 +233,7 @@ class EchoEstimator:
         self._before = self._pending[-1][-_HOP_HEARD:]
         self._recent.extend(self._pending)
         self._pending.clear()
-        self._heard.append(_levels(sound, _HOP_HEARD, count))
+        self._heard.append(levels_of(sound, _HOP_HEARD, count))
         if self._heard.end - self._looked >= _LOOK or self._heard.end < self._looked:
             self._look()
 
@@ -242,16 +241,16 @@ class EchoEstimator:
         stop = self._heard.end
         changed = self._reference.take_changed()
         if changed is not None and changed // self._hop_played < self._played.end:
-            self._played.move(max(changed // self._hop_played, stop - _KEPT))
+            self._played.move(max(changed // self._hop_played, stop - KEPT))
         if stop <= self._played.end:
             return
-        if stop - self._played.end > _KEPT:
-            self._played.move(stop - _KEPT)
+        if stop - self._played.end > KEPT:
+            self._played.move(stop - KEPT)
         first = self._played.end
         hop = self._hop_played
         sound = self._reference.between((first - 1) * hop, stop * hop).astype(np.float32)
         self._played.append(
-            _with_tails(_levels(sound, hop, stop - first), self._played.rows(first - 1, first)[0])
+            with_tails(levels_of(sound, hop, stop - first), self._played.rows(first - 1, first)[0])
         )
 
     def _look(self) -> None:
@@ -274,7 +273,7 @@ class EchoEstimator:
         if not sure:
             best = int(self._votes.argmax())
             sure = self._votes[best] >= _VOTED
-        if sure and _alike(heard, self._played.rows(first - best, stop - best)[:, :_BANDS]) > _ALIKE:
+        if sure and alike(heard, self._played.rows(first - best, stop - best)[:, :BANDS]) > _ALIKE:
             if self._delay is not None and abs(best - self._delay) > 1:
                 self._unlearn()
             self._delay = best
@@ -286,7 +285,7 @@ class EchoEstimator:
 
     def _sounds(self, stop: int) -> bool:
         """Whether the agent was loud enough, in what the last half second may be an echo of."""
-        return bool(self._played.rows(stop - _LAGS - 2 * _LOOK_SEARCHING, stop)[:, :_BANDS].max() > _LOUD_DB)
+        return bool(self._played.rows(stop - _LAGS - 2 * _LOOK_SEARCHING, stop)[:, :BANDS].max() > _LOUD_DB)
 
     def _vote(self, stop: int, share: float) -> NDArray[np.float32]:
         """Lets the last half second say at which delay it is an echo.
@@ -321,7 +320,7 @@ class EchoEstimator:
         less than half of them moves none."""
         heard = heard[::2]  # every other frame says as much for half the cost
         played = self._played.rows(first - delay, stop - delay)[::2]
-        direct, early, late = played[:, :_BANDS], played[:, _BANDS:_EARLY], played[:, _EARLY:]
+        direct, early, late = played[:, :BANDS], played[:, BANDS:_EARLY], played[:, _EARLY:]
         share = max(0.3, 1.0 / (self._fits + 1))
         self._fits += 1
         loud = (direct > early - 3.0) & (direct > np.maximum(direct.max(axis=0) - 20.0, -65.0))
@@ -342,8 +341,8 @@ class EchoEstimator:
     def _predict(self, first: int, stop: int, delay: int) -> Levels:
         """The levels an echo has from one frame of the person's to another."""
         played = self._played.rows(first - delay, stop - delay)
-        tail = np.maximum(played[:, _BANDS:_EARLY] + self._early_db, played[:, _EARLY:] + self._late_db)
-        predicted: Levels = np.maximum(played[:, :_BANDS], tail) + self._path
+        tail = np.maximum(played[:, BANDS:_EARLY] + self._early_db, played[:, _EARLY:] + self._late_db)
+        predicted: Levels = np.maximum(played[:, :BANDS], tail) + self._path
         return predicted
 
 
@@ -370,111 +369,6 @@ def _middle(values: Levels, which: NDArray[np.bool_], otherwise: float) -> float
     at = len(chosen) // 2
     chosen.partition(at)
     return min(max(float(chosen[at]), -40.0), 3.0)
-
-
-class _Frames:
-    """The last `_KEPT` frames of levels, by number."""
-
-    def __init__(self, width: int) -> None:
-        self._rows = np.full((2 * _KEPT, width), _FLOOR_DB, dtype=np.float32)
-        self._origin = -_KEPT  # number of the first row
-        self.end = 0
-        """Number after the last frame."""
-        self.begin = 0
-        """Number of the first frame of this stretch."""
-
-    def append(self, rows: Levels) -> None:
-        if self.end + len(rows) - self._origin > len(self._rows):
-            keep = self._rows[self.end - _KEPT - self._origin : self.end - self._origin].copy()
-            self._rows[: len(keep)] = keep
-            self._origin = self.end - _KEPT
-        start = self.end - self._origin
-        self._rows[start : start + len(rows)] = rows
-        self.end += len(rows)
-
-    def move(self, end: int) -> None:
-        """Goes on at another number; frames that are skipped are silent."""
-        if self.end - _KEPT < end <= self.end:
-            self.end = end
-            return
-        skipped = end - self.end
-        if 0 < skipped < _KEPT:
-            self.append(np.full((skipped, self._rows.shape[1]), _FLOOR_DB, dtype=np.float32))
-            return
-        self._rows[:] = _FLOOR_DB
-        self._origin = end - _KEPT
-        self.end = end
-        self.begin = end
-
-    def rows(self, first: int, stop: int) -> Levels:
-        """Frames from one number to another, of the last `_KEPT`; a view."""
-        return self._rows[first - self._origin : stop - self._origin]
-
-
-def _weights() -> NDArray[np.float32]:
-    """Bins to bands, shape (bins, bands)."""
-    bins_hz = np.arange(1, math.ceil(_EDGES_HZ[-1] / _BIN_HZ) + 1) * _BIN_HZ
-    columns = [(bins_hz >= low) & (bins_hz < high) for low, high in pairwise(_EDGES_HZ)]
-    return np.stack(columns, axis=1).astype(np.float32)
-
-
-_WEIGHTS: Final = _weights()
-_BINS: Final = len(_WEIGHTS)
-_SHAPES: Final[dict[int, NDArray[np.float32]]] = {}
-
-
-def _shape(hop: int) -> NDArray[np.float32]:
-    """A Hann window of two hops, scaled so that levels are dBFS of a sine whatever its length."""
-    if hop not in _SHAPES:
-        _SHAPES[hop] = (np.hanning(2 * hop + 1)[:-1] / (hop / 2) / 32768 / math.sqrt(2)).astype(np.float32)
-    return _SHAPES[hop]
-
-
-def _levels(sound: NDArray[np.float32], hop: int, count: int) -> Levels:
-    """Levels of ``count`` frames of two hops each, of float32 sound, shape ((count + 1) * hop,)."""
-    overlapping = np.lib.stride_tricks.as_strided(
-        sound, (count, 2 * hop), (hop * sound.itemsize, sound.itemsize)
-    )
-    spectrum = np.fft.rfft(overlapping * _shape(hop))[:, 1 : _BINS + 1]
-    power = (spectrum.real**2 + spectrum.imag**2) @ _WEIGHTS
-    power += 1e-9
-    levels: Levels = 10 * np.log10(power)
-    return levels
-
-
-def _with_tails(levels: Levels, before: NDArray[np.float32]) -> Levels:
-    """Levels, the louder of two neighbours, and the tails of a small and a large room after them.
-
-    Args:
-        levels: Shape (n, bands).
-        before: The row before, shape (3 * bands,).
-
-    Returns:
-        Shape (n, 3 * bands).
-    """
-    rows = np.empty((len(levels), 3, _BANDS), dtype=np.float32)
-    rows[0, 0] = np.maximum(levels[0], before[:_BANDS] - 3.0)
-    np.maximum(levels[1:], levels[:-1], out=rows[1:, 0])
-    tails = before[_BANDS:].reshape(2, _BANDS)
-    for row in rows:
-        np.subtract(tails, _DECAYS_DB, out=row[1:])
-        np.maximum(row[1:], row[0], out=row[1:])
-        tails = row[1:]
-    return rows.reshape(len(levels), 3 * _BANDS)
-
-
-def _alike(heard: Levels, played: Levels) -> float:
-    """How alike two sides move, -1 to 1; shape (n, bands) each."""
-    near, far = _moves(heard), _moves(played)
-    energy = float((near * near).sum()) * float((far * far).sum())
-    return float((near * far).sum()) / math.sqrt(energy) if energy > 0 else 0.0
-
-
-def _moves(levels: Levels) -> Levels:
-    """What moves in the levels: less its mean, and nothing far below the loudest."""
-    clipped = np.maximum(levels, np.maximum(levels.max(axis=0) - 30.0, -75.0))
-    moves: Levels = clipped - clipped.mean(axis=0)
-    return moves
 
 
 def _likeness(above_db: float) -> float:
