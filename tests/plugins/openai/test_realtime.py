@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from antiphon.agents.errors import ConfigError
@@ -40,3 +42,40 @@ def test_no_key_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_wrong_speed_names_its_range() -> None:
     with pytest.raises(ConfigError, match=r"0\.25 to 1\.5"):
         realtime(api_key="k", speed=3.0)
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"model": "gpt-9"}, "gpt-realtime-2.1-mini"),
+        ({"voice": "nobody"}, "cedar"),
+        ({"transcription": "ears"}, "gpt-realtime-whisper"),
+    ],
+)
+def test_a_name_that_openai_has_not_is_answered_with_the_list(given: dict[str, str], named: str) -> None:
+    with pytest.raises(ConfigError, match=named) as raised:
+        realtime(api_key="k", base_url="https://api.openai.com/v1", **given)
+    assert "as of 2026-11-22" in str(raised.value)
+
+
+def test_another_server_has_its_own_names() -> None:
+    assert realtime(api_key="k", base_url="http://127.0.0.1:1/v1", model="mine").model == "mine"
+
+
+def test_a_voice_of_ones_own_is_taken() -> None:
+    model = realtime(api_key="k", base_url="https://api.openai.com/v1", voice="voice_123")
+    assert model._opts.voice == "voice_123"
+
+
+def test_an_unknown_transport_names_those_there_are() -> None:
+    with pytest.raises(ConfigError, match="websocket, webrtc"):
+        realtime(api_key="k", base_url="http://h/v1", transport="pigeon")  # type: ignore[arg-type]
+
+
+def test_webrtc_without_its_packages_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> None:
+        raise ModuleNotFoundError(f"No module named '{name}'", name="aiortc")
+
+    monkeypatch.setattr(sys.modules["antiphon.plugins.openai.realtime"], "import_module", missing)
+    with pytest.raises(ConfigError, match=r"antiphon\[webrtc\]"):
+        realtime(api_key="k", base_url="http://h/v1", transport="webrtc")
