@@ -97,10 +97,12 @@ async def test_a_line_that_is_down_is_tried_again() -> None:
         ScriptedServer([Say("Hello.", fault="drop"), Say("Here again.")]) as server,
         session_at(server.base_url, "k") as (session, errors),
     ):
+        there = asyncio.Event()
+        session.on("session_reconnected", lambda _: there.set())
         await session.generate_reply()
         error = await asyncio.wait_for(errors.get(), 5)
         assert error.recoverable
-        await server.wait_for("session.created", count=2)
+        await asyncio.wait_for(there.wait(), 5)
         again = await session.generate_reply()
         texts = [text async for message in again.message_stream async for text in message.text_stream]
         assert "".join(texts) == "Here again."
