@@ -1,10 +1,7 @@
-"""What happened in a call, as typed events on one monotonic clock.
+"""What happened in a call: `Timeline` keeps its events, files have them as JSON lines.
 
-The session, its controller and its playout append; pictures, benchmarks and tests read. An event is a
-frozen dataclass whose ``at`` is seconds of ``time.monotonic()`` in the process that made it. On Linux
-that clock is one for all processes of a machine, so events of two processes may be compared there.
-Transcripts and identities live only in fields marked ``personal``; they are left out of the JSON
-unless asked for.
+The session, its controller and its playout append; pictures, benchmarks and tests read. The events are
+those of `antiphon.agents.timeline_events`; all of their names are here as well.
 
 JSON lines: one event a line, ``{"type": "hold", "at": 12.345678, ...}``; the type is the class's name
 in snake case. The first line is ``{"type": "clock", "at": <monotonic>, "wall": <Unix time>}`` and ties
@@ -18,13 +15,43 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import fields
 from pathlib import Path
-from typing import IO, Any, Literal, TypeVar, get_args
+from typing import IO, Any, TypeVar, get_args
+
+from antiphon.agents.timeline_events import (
+    AgentState,
+    BudgetUsed,
+    Changed,
+    Clock,
+    Commit,
+    Discard,
+    Event,
+    Failure,
+    FirstAudio,
+    Hold,
+    Onset,
+    Opinion,
+    PlayoutEnded,
+    PlayoutStarted,
+    Press,
+    Release,
+    Resume,
+    SpeechEnded,
+    ToolCall,
+    Transcript,
+    Truncation,
+    TurnEnd,
+    Usage,
+    UserState,
+    Yield,
+)
 
 __all__ = [
     "EVENT_TYPES",
     "AgentState",
+    "BudgetUsed",
+    "Changed",
     "Clock",
     "Commit",
     "Discard",
@@ -36,6 +63,8 @@ __all__ = [
     "Opinion",
     "PlayoutEnded",
     "PlayoutStarted",
+    "Press",
+    "Release",
     "Resume",
     "SpeechEnded",
     "Timeline",
@@ -43,227 +72,13 @@ __all__ = [
     "Transcript",
     "Truncation",
     "TurnEnd",
+    "Usage",
     "UserState",
     "Yield",
+    "from_record",
     "read_events",
+    "to_record",
 ]
-
-_PERSONAL = {"personal": True}
-
-
-@dataclass(frozen=True, slots=True)
-class Clock:
-    """Ties the monotonic clock to the wall clock."""
-
-    at: float
-    wall: float
-    """Unix time in s at the same moment."""
-
-
-@dataclass(frozen=True, slots=True)
-class Onset:
-    """The person was found to be speaking."""
-
-    at: float
-    began_at: float
-    """When the first voiced sample arrived, before the detector was sure."""
-    over_agent: bool
-    """Whether the agent's voice was playing."""
-
-
-@dataclass(frozen=True, slots=True)
-class SpeechEnded:
-    """The person was found to have stopped speaking."""
-
-    at: float
-    ended_at: float
-    """When the last voiced sample arrived."""
-    voiced_s: float
-    """Speech since the onset, pauses left out, s."""
-
-
-@dataclass(frozen=True, slots=True)
-class Opinion:
-    """A judge said what it holds of the speech over the agent."""
-
-    at: float
-    judge: str
-    occasion: str
-    """Why it was asked: early, pause or long."""
-    probability: float | None
-    """That the person wants the floor, 0 to 1; None for no opinion, a failure or a late answer."""
-    took_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class TurnEnd:
-    """An estimator said how likely the person has finished."""
-
-    at: float
-    estimator: str
-    probability: float
-    took_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """The playout fell silent, with the reply kept."""
-
-    at: float
-    heard_ms: int
-    """Position in the reply last handed to the transport and not taken back, ms."""
-    item_id: str = ""
-    ducked: bool = False
-    """Whether it only went on more quietly; another `Hold` follows if it falls silent."""
-
-
-@dataclass(frozen=True, slots=True)
-class Resume:
-    """The playout went on: from the very sample where it was held, or from the word that a long hold cut."""
-
-    at: float
-    heard_ms: int
-    """Position from which it goes on, ms."""
-    reason: str = ""
-    """Why: the verdict's name, or the deadline's."""
-    item_id: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Yield:
-    """The agent gave up the floor: reply cancelled, rest dropped."""
-
-    at: float
-    heard_ms: int
-    reason: str = ""
-    item_id: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Truncation:
-    """The model's memory was cut to what had been heard."""
-
-    at: float
-    audio_end_ms: int
-    item_id: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Commit:
-    """The person's turn went to the model."""
-
-    at: float
-    speech_ended_at: float
-    """When its last voiced sample arrived."""
-    audio_s: float
-    """Audio the model got for this turn, pre-roll included, s."""
-
-
-@dataclass(frozen=True, slots=True)
-class Discard:
-    """Speech was dropped and not answered."""
-
-    at: float
-    reason: str
-    audio_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class FirstAudio:
-    """The model's first audio of a reply reached us."""
-
-    at: float
-    since_commit_s: float | None
-    """Since the commit that it answers; None for a reply nobody's turn asked for."""
-    item_id: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class PlayoutStarted:
-    """The first frame of a reply went to the transport."""
-
-    at: float
-    item_id: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class PlayoutEnded:
-    """A reply was heard to its end, or to where it was cut."""
-
-    at: float
-    heard_ms: int
-    interrupted: bool
-    item_id: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ToolCall:
-    """A tool of the application's ran."""
-
-    at: float
-    name: str
-    duration_s: float | None = None
-    failed: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class AgentState:
-    """As LiveKit's ``lk.agent.state``: initializing, listening, thinking, speaking, idle."""
-
-    at: float
-    state: str
-
-
-@dataclass(frozen=True, slots=True)
-class UserState:
-    """As livekit-agents' user state: speaking, listening, away."""
-
-    at: float
-    state: str
-
-
-@dataclass(frozen=True, slots=True)
-class Transcript:
-    """Words said."""
-
-    at: float
-    speaker: Literal["user", "agent"]
-    final: bool
-    text: str = field(default="", metadata=_PERSONAL)
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Something went wrong, and the call went on or ended."""
-
-    at: float
-    what: str
-    """The error's class."""
-    message: str
-    fatal: bool = False
-
-
-Event = (
-    Clock
-    | Onset
-    | SpeechEnded
-    | Opinion
-    | TurnEnd
-    | Hold
-    | Resume
-    | Yield
-    | Truncation
-    | Commit
-    | Discard
-    | FirstAudio
-    | PlayoutStarted
-    | PlayoutEnded
-    | ToolCall
-    | AgentState
-    | UserState
-    | Transcript
-    | Failure
-)
 
 _E = TypeVar("_E")
 
