@@ -31,7 +31,9 @@ Samples = NDArray[np.int16]
 _BUFFER = "_RTCRtpReceiver__jitter_buffer"  # aiortc 1.16; tests/plugins/webrtc/test_receive.py pins it
 _CLOCK_TO_SAMPLES = 2  # RTP time, 48 kHz, to our 24 kHz
 _FRAME_S = FRAME_SAMPLES / RATE_HZ
-_MAX_LAG_S = 0.040  # s that frames may be given in quick succession after a stall of the loop; chosen
+_MAX_LAG_S = 0.200  # s of frames given in quick succession after a stall of the loop; chosen
+_STALL_S = 0.010  # s late at which a wake-up is a stall, and the socket is read first
+_TURNS = 12  # of the loop, to read it: asyncio takes one datagram a turn, each a few turns on its way
 
 
 class _Tap:
@@ -114,6 +116,9 @@ class ReceivedAudio:
             return
         if self._next > now:
             await asyncio.sleep(self._next - now)
+        if self._loop.time() - self._next > _STALL_S:
+            for _ in range(_TURNS):
+                await asyncio.sleep(0)
         self._next = max(self._next, self._loop.time() - _MAX_LAG_S) + _FRAME_S
 
     def _piece(self, now: float) -> Samples:
