@@ -11,11 +11,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, Final
+from typing import Any, Final, Protocol, runtime_checkable
 
 from antiphon.agents.errors import ConfigError
 
-__all__ = ["POLICIES", "TurnTaking"]
+__all__ = ["POLICIES", "Adjustable", "TurnTaking"]
 
 
 def _number(default: float, low: float, high: float, unit: str, doc: str) -> float:
@@ -46,6 +46,11 @@ class TurnTaking:
     """
 
     interruptions: bool = _switch(True, "whether speech over the agent's voice may hold or end its reply")
+    push_to_talk: bool = _switch(
+        False, "whether a key and not the voice says when the person's turn begins and ends"
+    )
+    press_min_s: float = _seconds(0.1, 0.0, 0.2, "press of the key below which it was none")
+    max_press_s: float = _seconds(60.0, 1.0, 600.0, "press after which the key counts as released")
 
     onset_enter: float = _share(0.5, 0.05, 0.99, "speech probability at which a window may begin speech")
     onset_exit: float = _share(0.35, 0.01, 0.98, "speech probability below which a window is no voice")
@@ -151,6 +156,14 @@ class TurnTaking:
                 raise ConfigError(f"TurnTaking.{name}", value, allowed)
             read[name] = _read(value, "low" in known[name].metadata) if isinstance(value, str) else value
         return cls(**read)  # type: ignore[arg-type]  # __post_init__ checks every type
+
+
+@runtime_checkable
+class Adjustable(Protocol):
+    """A part of a call that takes other numbers while the call is on."""
+
+    def change(self, options: TurnTaking) -> None:
+        """Goes on with these numbers; what it knows of the person stays."""
 
 
 POLICIES: Final[Mapping[str, Mapping[str, float]]] = {

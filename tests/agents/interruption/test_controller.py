@@ -39,6 +39,7 @@ class Rig:
         self.ducked = False
         self.gate = "closed"
         self.kept = False
+        self.keeping = False
         self.interruptible = True
 
     def send(self, event: ev.Event) -> None:
@@ -66,16 +67,17 @@ class Rig:
                 self.gate = "open"
             case act.ReleaseTurn():
                 assert self.kept
-                self.kept, self.gate = False, "open"
+                self.kept, self.keeping, self.gate = False, False, "open"
             case act.BufferTurn():
                 assert self.gate == "closed"
-                self.kept = True
+                assert not self.keeping
+                self.kept = self.keeping = True
             case act.CloseGate():
-                assert self.gate == "open"
-                self.gate = "closed"
+                assert self.gate == "open" or self.keeping
+                self.gate, self.keeping = "closed", False
             case act.CommitTurn() | act.DiscardTurn():
                 assert self.gate == "closed"
-                self.kept = False
+                self.kept = self.keeping = False
 
     def windows(self, seconds: float, speech: float) -> None:
         for _ in range(round(seconds / W)):
@@ -804,6 +806,251 @@ def test_what_ended_long_before_an_uninterruptible_reply_is_no_part_of_the_turn_
     ]  # fmt: skip
 
 
+def push_to_talk(**changes: float) -> Rig:
+    return Rig(TurnTaking(push_to_talk=True, **changes))
+
+
+def said(rig: Rig) -> list[str]:
+    return [name for name in rig.names() if name != "ReportSpeech"]
+
+
+def test_with_push_to_talk_a_voice_alone_neither_holds_nor_commits() -> None:
+    rig = push_to_talk()
+    rig.speak(1.0)
+    rig.quiet(1.0)
+    rig.reply()
+    rig.speak(1.0)
+    rig.quiet(1.0)
+    assert rig.names() == []
+    assert rig.controller.state is State.SPEAKING
+
+
+def test_a_press_silences_at_once_and_is_meant_a_little_later() -> None:
+    rig = push_to_talk()
+    rig.reply()
+    rig.quiet(0.5)
+    pressed_at = rig.now
+    rig.send(ev.TurnPressed(rig.now))
+    assert said(rig) == ["HoldPlayout", "BufferTurn"] or said(rig) == ["BufferTurn", "HoldPlayout"]
+    rig.quiet(0.2)
+    assert rig.at(act.YieldFloor) == pytest.approx(pressed_at + 0.1, abs=0.001)
+    rig.speak(1.0)
+    rig.quiet(2.0)  # the silence of a whole turn, and the key still down
+    assert rig.of(act.CommitTurn) == []
+    rig.send(ev.TurnReleased(rig.now))
+    assert rig.log[-1] == (rig.now, act.CommitTurn(rig.now))
+    assert said(rig)[2:] == ["YieldFloor", "ReleaseTurn", "CloseGate", "CommitTurn"]
+
+
+def test_a_press_that_was_none_leaves_the_reply_where_it_was() -> None:
+    rig = push_to_talk()
+    rig.reply()
+    rig.send(ev.TurnPressed(rig.now))
+    rig.advance(0.09)
+    rig.send(ev.TurnReleased(rig.now))
+    assert rig.controller.state is State.SPEAKING
+    assert said(rig) == ["BufferTurn", "HoldPlayout", "ResumePlayout", "DiscardTurn"]
+    assert rig.log[-1][1] == act.DiscardTurn("key let go", as_if_unheard=True)
+    rig.send(ev.TurnPressed(rig.now))  # and again at once, for long
+    rig.advance(0.2)
+    assert rig.controller.state is State.YIELDED
+
+
+def _quiet(rig: Rig) -> None: ...
+
+
+def _thinking(rig: Rig) -> None:
+    rig.send(ev.ReplyRequested(rig.now, "r1"))
+
+
+def _speaking(rig: Rig) -> None:
+    rig.reply()
+
+
+def _yielded(rig: Rig) -> None:
+    rig.reply()
+    rig.send(ev.InterruptRequested(rig.now))
+
+
+@pytest.mark.parametrize("before", [_quiet, _thinking, _speaking, _yielded])
+@pytest.mark.parametrize("press_s", [0.05, 0.3])
+def test_a_press_in_each_state_is_committed_once_or_was_none(
+    before: Callable[[Rig], None], press_s: float
+) -> None:
+    rig = push_to_talk()
+    before(rig)
+    was = rig.controller.state
+    rig.send(ev.TurnPressed(rig.now))
+    rig.advance(press_s)
+    rig.send(ev.TurnReleased(rig.now))
+    rig.send(ev.TurnReleased(rig.now))
+    meant = press_s > 0.1
+    assert len(rig.of(act.CommitTurn)) == meant
+    if not meant:
+        assert rig.controller.state is was
+    assert not rig.held
+    assert len(rig.of(act.YieldFloor)) == (was is State.YIELDED or (meant and was is not State.QUIET))
+
+
+def test_a_second_press_is_the_same_and_a_release_without_one_is_none() -> None:
+    rig = push_to_talk()
+    rig.send(ev.TurnReleased(rig.now))
+    rig.send(ev.TurnCancelled(rig.now))
+    assert rig.names() == []
+    rig.send(ev.TurnPressed(rig.now))
+    rig.speak(0.3)
+    rig.send(ev.TurnPressed(rig.now))
+    rig.speak(0.05)  # no short press of its own
+    rig.send(ev.TurnReleased(rig.now))
+    rig.send(ev.TurnReleased(rig.now))
+    assert said(rig) == ["BufferTurn", "ReleaseTurn", "CloseGate", "CommitTurn"]
+
+
+def test_a_cancelled_press_is_dropped_and_its_release_is_none() -> None:
+    for held_down_s, rest in ((0.3, State.YIELDED), (0.05, State.SPEAKING)):
+        rig = push_to_talk()
+        rig.reply()
+        rig.send(ev.TurnPressed(rig.now))
+        rig.speak(held_down_s)
+        rig.send(ev.TurnCancelled(rig.now))
+        rig.send(ev.TurnReleased(rig.now))
+        assert rig.of(act.DiscardTurn) == [act.DiscardTurn("cancelled")]
+        assert rig.of(act.CommitTurn) == []
+        assert rig.controller.state is rest
+
+
+def test_a_release_that_never_comes_is_made_up_for() -> None:
+    rig = push_to_talk(max_press_s=2.0)
+    rig.send(ev.TurnPressed(rig.now))
+    rig.speak(1.0)
+    rig.advance(3.0)  # no audio either
+    assert rig.at(act.CommitTurn) == pytest.approx(2.0, abs=0.001)
+    rig.send(ev.TurnReleased(rig.now))
+    assert len(rig.of(act.CommitTurn)) == 1
+    assert rig.controller.deadline() is None
+
+
+def test_a_release_over_what_may_not_be_interrupted_is_committed_after_it() -> None:
+    rig = push_to_talk()
+    rig.reply(interruptible=False)
+    rig.send(ev.TurnPressed(rig.now))
+    rig.speak(0.5)
+    released_at = rig.now
+    rig.send(ev.TurnReleased(rig.now))
+    rig.quiet(0.5)
+    rig.send(ev.TurnPressed(rig.now))  # the key bounces: nothing is lost
+    rig.send(ev.TurnReleased(rig.now))
+    assert rig.of(act.YieldFloor) == rig.of(act.HoldPlayout) == rig.of(act.CommitTurn) == []
+    rig.end()
+    assert said(rig)[:2] == ["BufferTurn", "CloseGate"]
+    assert rig.of(act.CommitTurn) == [act.CommitTurn(pytest.approx(released_at))]
+    assert rig.of(act.DiscardTurn) == []
+
+
+def test_what_is_asked_for_while_the_key_is_down_is_not_heard() -> None:
+    rig = push_to_talk()
+    rig.send(ev.TurnPressed(rig.now))
+    rig.speak(0.5)
+    rig.send(ev.ReplyRequested(rig.now, "r1"))
+    assert rig.controller.state is State.YIELDED
+    assert len(rig.of(act.YieldFloor)) == 1
+    rig.send(ev.TurnReleased(rig.now))
+    assert len(rig.of(act.CommitTurn)) == 1
+
+
+def test_the_application_commits_and_clears_a_press() -> None:
+    for request, kind in ((ev.CommitRequested, act.CommitTurn), (ev.ClearRequested, act.DiscardTurn)):
+        rig = push_to_talk()
+        rig.send(ev.TurnPressed(rig.now))
+        rig.quiet(0.5)
+        rig.send(request(rig.now))
+        rig.send(ev.TurnReleased(rig.now))
+        assert [type(a) for a in rig.of(act.CommitTurn) + rig.of(act.DiscardTurn)] == [kind]
+
+
+def test_an_open_microphone_ignores_the_key() -> None:
+    rig = Rig()
+    rig.reply()
+    for event in (ev.TurnPressed, ev.TurnReleased, ev.TurnCancelled):
+        rig.send(event(rig.now))
+    assert rig.names() == []
+
+
+TO_KEY, TO_VOICE = TurnTaking(push_to_talk=True), TurnTaking()
+
+
+def test_a_turn_is_committed_as_it_stands_when_the_key_takes_over() -> None:
+    rig = Rig()
+    rig.speak(1.0)
+    rig.send(ev.OptionsChanged(rig.now, TO_KEY))
+    assert len(rig.of(act.CommitTurn)) == 1
+    rig.speak(1.0)
+    rig.quiet(1.0)
+    assert len(rig.of(act.CommitTurn)) == 1
+
+
+def test_what_nobody_decided_on_is_dropped_when_the_key_takes_over() -> None:
+    rig = Rig()
+    rig.reply()
+    rig.speak(0.2)
+    assert rig.held
+    rig.send(ev.OptionsChanged(rig.now, TO_KEY))
+    assert rig.controller.state is State.SPEAKING
+    rig.speak(1.0)
+    assert said(rig) == ["BufferTurn", "HoldPlayout", "ResumePlayout", "DiscardTurn"]
+
+
+def test_a_voice_that_goes_on_keeps_its_turn_when_the_microphone_opens() -> None:
+    rig = Rig(TO_KEY)
+    rig.reply()
+    rig.send(ev.TurnPressed(rig.now))
+    rig.speak(0.5)
+    rig.send(ev.OptionsChanged(rig.now, TO_VOICE))
+    rig.speak(0.5)
+    rig.send(ev.TurnReleased(rig.now))
+    rig.quiet(1.0)
+    assert said(rig) == ["BufferTurn", "HoldPlayout", "YieldFloor", "ReleaseTurn", "CloseGate", "CommitTurn"]
+
+
+def test_a_silent_press_is_released_when_the_microphone_opens() -> None:
+    rig = Rig(TO_KEY)
+    rig.send(ev.TurnPressed(rig.now))
+    rig.speak(0.5)
+    rig.quiet(0.5)
+    rig.send(ev.OptionsChanged(rig.now, TO_VOICE))
+    assert len(rig.of(act.CommitTurn)) == 1
+
+
+@pytest.mark.parametrize("speech_s", [0.2, 1.0])
+def test_a_press_too_young_to_be_meant_is_judged_by_its_voice_when_the_microphone_opens(
+    speech_s: float,
+) -> None:
+    rig = Rig(TO_KEY)
+    rig.reply()
+    rig.speak(0.1)
+    rig.send(ev.TurnPressed(rig.now))
+    rig.send(ev.OptionsChanged(rig.now, TO_VOICE))
+    assert rig.held
+    rig.speak(speech_s)
+    rig.quiet(1.0)
+    assert len(rig.of(act.CommitTurn)) == (speech_s > 0.5)
+    assert len(rig.of(act.ResumePlayout)) == (speech_s < 0.5)
+
+
+def test_other_numbers_count_from_now_on() -> None:
+    rig = Rig()
+    rig.send(ev.OptionsChanged(rig.now, TurnTaking(silence_s=1.0, yield_after_s=0.8, hold_s=3.0)))
+    rig.speak(0.5)
+    spoken_until = rig.now
+    rig.quiet(1.5)
+    assert rig.at(act.CommitTurn) == pytest.approx(spoken_until + 1.0, abs=0.001)
+    rig.reply()
+    rig.speak(0.7)
+    assert rig.of(act.YieldFloor) == []
+    rig.speak(0.2)
+    assert len(rig.of(act.YieldFloor)) == 1
+
+
 class Anything(RuleBasedStateMachine):
     """Any order of anything. The rig's own assertions hold throughout; see also the invariants."""
 
@@ -887,12 +1134,40 @@ class Anything(RuleBasedStateMachine):
         }
         self.both(lambda rig: rig.send(make[which](rig.now)))
 
+    @rule(which=st.sampled_from([ev.TurnPressed, ev.TurnReleased, ev.TurnCancelled]))
+    def key(self, which: type[ev.TurnPressed | ev.TurnReleased | ev.TurnCancelled]) -> None:
+        self.both(lambda rig: rig.send(which(rig.now)))
+
+    @rule(press_s=st.sampled_from([0.05, 0.3, 2.0]), speech=st.sampled_from([0.0, 0.95]))
+    def press(self, press_s: float, speech: float) -> None:
+        def pressed(rig: Rig) -> None:
+            before = len(rig.of(act.CommitTurn))
+            was_down, by_key = rig.controller._key.down, rig.controller._options.push_to_talk
+            rig.send(ev.TurnPressed(rig.now))
+            rig.windows(press_s, speech)
+            waits = rig.controller.state in (
+                State.SPEAKING,
+                State.THINKING,
+            )  # for what may not be interrupted
+            rig.send(ev.TurnReleased(rig.now))
+            if (
+                by_key and not was_down and press_s > 0.1 and not waits
+            ):  # what was said while pressed is not lost
+                assert len(rig.of(act.CommitTurn)) > before
+
+        self.both(pressed)
+
+    @rule(push_to_talk=st.booleans())
+    def switch(self, push_to_talk: bool) -> None:
+        options = TurnTaking(push_to_talk=push_to_talk)
+        self.both(lambda rig: rig.send(ev.OptionsChanged(rig.now, options)))
+
     @invariant()
     def a_hold_is_a_state_with_an_end(self) -> None:
         rig = self.rig
         assert rig.held == (rig.controller.state is State.HELD)
-        if rig.controller._onset.speaking:  # no voice is lost: it is kept or at the model
-            assert rig.kept or rig.gate == "open"
+        if rig.controller._speaking:  # nothing said is lost: it is kept or at the model
+            assert rig.keeping or rig.gate == "open"
         if rig.controller.state is not State.QUIET:
             assert rig.controller.deadline() is not None
         yielded = [action.reply_id for action in rig.of(act.YieldFloor)]  # type: ignore[union-attr]
@@ -905,6 +1180,7 @@ class Anything(RuleBasedStateMachine):
         rig = self.rig
         if rig.playing is not None and not rig.held:
             rig.end()
+        rig.send(ev.TurnReleased(rig.now))
         rig.quiet(4.0)
         rig.playing = None
         rig.advance(16.0 * (self.count + 2))  # each reply that never comes is waited for in turn

@@ -23,6 +23,7 @@ def test_every_event_begins_with_its_time_is_frozen_and_is_handled(kind: type) -
         "probability": 0.5,
         "interruptible": True,
         "opinion": Opinion("acoustic", Occasion.EARLY, 0.5),
+        "options": TurnTaking(push_to_talk=True),
     }
     event = kind(**{spec.name: values[spec.name] for spec in fields(kind) if spec.name in values})
     with pytest.raises(FrozenInstanceError):

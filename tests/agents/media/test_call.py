@@ -330,3 +330,72 @@ def test_a_call_that_is_closed_is_silent_and_deaf(rig: Rig) -> None:
     log, pushed = list(rig.notes.log), rig.source.speech
     rig.sound(2.0, 8000)
     assert (rig.notes.log, rig.source.speech) == (log, pushed)
+
+
+def test_a_press_opens_with_the_pre_roll_and_a_release_commits_with_the_tail_that_is_there() -> None:
+    rig = Rig(TurnTaking(push_to_talk=True, echo_at=1.0))
+    rig.call.reply_audio("r1", True, np.full(10 * RATE_HZ, 5000, dtype=np.int16))
+    rig.sound(0.5, 0)
+    rig.sound(0.2, 8000)  # the first syllable comes before the press
+    held_from = rig.source.speech
+    pressed_at = rig.loop.time()
+    rig.call.press_turn()
+    rig.sound(0.08, 8000)
+    assert rig.notes.of("yielded") == []  # not meant yet, and silent all the same
+    assert rig.source.speech - held_from <= 0.005 * RATE_HZ, "more than the fade was heard"
+    rig.sound(0.72, 8000)
+    assert [reply for reply, _ in rig.notes.of("yielded")] == ["r1"]
+    rig.call.release_turn()
+    (committed,) = rig.notes.of("committed")
+    assert committed == len(rig.notes.audio)
+    loud = np.flatnonzero(rig.notes.audio)
+    assert loud[0] / RATE_HZ == pytest.approx(0.1, abs=0.021)  # 0.3 s of pre-roll, 0.2 s of them loud
+    assert len(loud) == 1.0 * RATE_HZ
+    assert rig.notes.of("speech") == [True, False]
+    (onset,), (commit,) = rig.timeline.of(tl.Onset), rig.timeline.of(tl.Commit)
+    assert onset.began_at == pressed_at
+    assert commit.speech_ended_at == rig.loop.time()
+
+
+def test_a_press_that_was_none_resumes_at_the_sample_and_gives_its_audio_back() -> None:
+    rig = Rig(TurnTaking(push_to_talk=True, echo_at=1.0))
+    rig.call.reply_audio("r1", True, np.full(RATE_HZ, 5000, dtype=np.int16))
+    rig.call.reply_complete("r1")
+    rig.sound(0.3, 0)
+    rig.sound(0.1, 8000)
+    rig.call.press_turn()
+    rig.sound(0.04, 8000)
+    rig.call.release_turn()
+    assert rig.notes.of("yielded") == rig.notes.of("discarded") == []
+    rig.call.press_turn()
+    rig.sound(0.3, 8000)
+    rig.call.release_turn()
+    assert np.count_nonzero(rig.notes.audio) == pytest.approx(0.44 * RATE_HZ, abs=480)
+    ((name, heard),) = rig.notes.of("yielded")
+    assert (name, heard) == ("r1", rig.call.heard[1])
+
+
+def test_a_cancelled_press_is_dropped_at_the_model_too() -> None:
+    rig = Rig(TurnTaking(push_to_talk=True, echo_at=1.0))
+    rig.call.press_turn()
+    rig.sound(0.5, 8000)
+    rig.call.cancel_turn()
+    rig.call.release_turn()
+    assert rig.notes.of("discarded") == [None]
+    assert rig.notes.of("committed") == []
+
+
+def test_the_way_to_take_turns_changes_in_mid_call() -> None:
+    rig = Rig()
+    rig.sound(0.5, 8000)
+    rig.call.change_options(TurnTaking(push_to_talk=True, pre_roll_s=0.0, echo_at=1.0))
+    assert len(rig.notes.of("committed")) == 1
+    rig.sound(1.0, 8000)
+    before = len(rig.notes.audio)
+    rig.call.press_turn()
+    rig.sound(0.5, 8000)
+    rig.call.change_options(TurnTaking(echo_at=1.0))
+    rig.sound(0.5, 8000)
+    rig.sound(1.0, 0)
+    assert len(rig.notes.of("committed")) == 2
+    assert np.count_nonzero(rig.notes.audio[before:]) == 1.0 * RATE_HZ

@@ -77,6 +77,38 @@ def test_a_discarded_turn_never_arrives_and_is_no_pre_roll_of_the_next() -> None
     assert rig.sent == list(range(1200, 1300))
 
 
+def test_what_was_dropped_as_if_unheard_is_pre_roll_again() -> None:
+    rig = Rig()
+    rig.push(1000)
+    rig.gate.store(0.0)
+    rig.push(50)
+    rig.gate.discard(as_if_unheard=True)
+    rig.push(50)
+    rig.gate.open(0.0)
+    assert rig.sent == list(range(800, 1100))
+
+
+def test_storing_that_was_closed_goes_on_with_the_pause_left_out() -> None:
+    rig = Rig()
+    rig.push(1000)
+    rig.gate.store(0.0)
+    rig.push(100)
+    rig.gate.close()
+    rig.push(1000)
+    rig.gate.store(0.0)
+    rig.push(100)
+    assert rig.gate.commit() == 800
+    assert rig.sent == [*range(700, 1100), *range(1800, 2200)]
+
+
+def test_another_pre_roll_counts_from_the_next_turn_on() -> None:
+    rig = Rig()
+    rig.push(1000)
+    rig.gate.change(0.1)
+    rig.gate.open(0.0)
+    assert rig.sent == list(range(900, 1000))
+
+
 def test_a_commit_sends_what_is_stored_and_ends_the_turn() -> None:
     rig = Rig()
     rig.push(500)
@@ -101,7 +133,9 @@ def test_a_gap_makes_no_pre_roll() -> None:
 @given(
     st.lists(
         st.tuples(
-            st.sampled_from(["push", "open", "store", "release", "close", "commit", "discard", "forget"]),
+            st.sampled_from(
+                ["push", "open", "store", "release", "close", "commit", "discard", "unheard", "forget"]
+            ),
             st.integers(0, 900),
         ),
         max_size=40,
@@ -117,6 +151,8 @@ def test_no_sample_is_ever_sent_twice_or_out_of_order(steps: list[tuple[str, int
                 rig.gate.open(value / 1000)
             case "store":
                 rig.gate.store(value / 1000)
+            case "unheard":
+                rig.gate.discard(as_if_unheard=True)
             case name:
                 getattr(rig.gate, name)()
         assert rig.gate.turn_samples >= 0

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from antiphon.agents.media.windows import RATE_IN_HZ, WINDOW_OUT, Windows
+from antiphon.agents.media.windows import RATE_IN_HZ, WINDOW_OUT, Windows, level_dbfs
 
 
 def tone(frequency: float, seconds: float = 1.0) -> NDArray[np.int16]:
@@ -42,3 +42,9 @@ def test_a_window_comes_as_soon_as_its_audio_is_there() -> None:
     windows = Windows()
     assert windows.push(tone(440)[:767]) == []
     assert len(windows.push(tone(440)[767:768])) == 1
+
+
+def test_a_level_is_relative_to_full_scale() -> None:
+    assert level_dbfs(np.full(768, -32_768, np.int16)) == pytest.approx(0.0, abs=0.01)
+    assert level_dbfs(tone(1000)) == pytest.approx(20 * np.log10(10_000 / 32_768 / np.sqrt(2)), abs=0.05)
+    assert level_dbfs(np.zeros(768, np.int16)) == -np.inf

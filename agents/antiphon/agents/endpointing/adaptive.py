@@ -69,6 +69,15 @@ class AdaptiveSilence:
         )
         self._stretch = 1.0
 
+    def change(self, options: TurnTaking) -> None:
+        """Waits by these numbers from the next estimate on; what is known of the person stays."""
+        self._floor_s = min(options.endpoint_floor_s, options.silence_s)
+        self._silence_s = options.silence_s
+        self._ceiling_s = max(options.endpoint_ceiling_s, options.silence_s)
+        self._unlikely = options.end_unlikely
+        self._likely = options.end_likely
+        self._slowest = options.slowest
+
     def speech_began(self, now: float) -> None:
         paused_at = self._left_at if self._ended_at is None else self._ended_at
         if paused_at is not None and now - paused_at <= self._ceiling_s:
@@ -115,11 +124,6 @@ def endpointer_for(options: TurnTaking, *, estimated: bool) -> Endpointer:
     silence."""
     if not estimated:
         return FixedSilence(options.silence_s)
-    return AdaptiveSilence(
-        floor_s=min(options.endpoint_floor_s, options.silence_s),
-        silence_s=options.silence_s,
-        ceiling_s=max(options.endpoint_ceiling_s, options.silence_s),
-        unlikely=options.end_unlikely,
-        likely=options.end_likely,
-        slowest=options.slowest,
-    )
+    made = AdaptiveSilence()
+    made.change(options)
+    return made

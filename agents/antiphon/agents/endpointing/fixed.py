@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from antiphon.agents.options import TurnTaking
+
 __all__ = ["FixedSilence"]
 
 
@@ -15,6 +17,10 @@ class FixedSilence:
     def __init__(self, silence_s: float) -> None:
         self._silence_s = silence_s
         self._over_at: float | None = None
+
+    def change(self, options: TurnTaking) -> None:
+        """Waits for so long from the next pause on."""
+        self._silence_s = options.silence_s
 
     def speech_began(self, now: float) -> None:
         self._over_at = None

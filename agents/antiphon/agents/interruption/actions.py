@@ -89,7 +89,7 @@ class OpenGate:
 
 @dataclass(frozen=True, slots=True)
 class CloseGate:
-    """Send no more audio to the model. Comes before a commit or discard if the gate is still open."""
+    """Send and keep no more audio. Comes before a commit or discard if the gate is still open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +115,8 @@ class DiscardTurn:
     """Drop what was kept, and what the model holds uncommitted if the gate had been open for it."""
 
     reason: str
+    as_if_unheard: bool = False
+    """What was kept may be the pre-roll of the next turn: a key that bounced loses no syllable."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """Arbiters: does the person who speaks over the agent want the floor?
 
 An `Arbiter` decides about one speech at a time, while the playout is held. It is fed by the controller and
-answers from what it was fed; it neither holds nor resumes anything. It may have judges asked: it names an
+answers from what it was fed; it neither holds nor resumes anything. One that is `Adjustable` takes other
+numbers in mid-call. It may have judges asked: it names an
 `Occasion`, and their opinions come back later. The controller's own ``hold_s`` deadline covers the arbiter
 that never answers.
 
@@ -15,6 +16,7 @@ from typing import Final, Protocol
 
 from antiphon.agents.interruption.judges import Occasion
 from antiphon.agents.interruption.verdicts import WINDOW_S, Verdict
+from antiphon.agents.options import TurnTaking
 
 __all__ = ["Arbiter", "DurationArbiter", "Opinion"]
 
@@ -91,6 +93,11 @@ class DurationArbiter:
         self._resume_quiet_s = resume_quiet_s
         self._voiced_s = 0.0
         self._quiet_at: float | None = None
+
+    def change(self, options: TurnTaking) -> None:
+        """Goes on with these numbers."""
+        self._yield_after_s = options.yield_after_s
+        self._resume_quiet_s = options.resume_quiet_s
 
     def begin(self, speech: int, now: float, voiced_s: float) -> None:
         self._voiced_s = voiced_s

@@ -16,6 +16,7 @@ from typing import Literal
 
 from antiphon.agents.interruption.arbiter import Opinion
 from antiphon.agents.interruption.verdicts import Verdict
+from antiphon.agents.options import TurnTaking
 
 __all__ = [
     "ClearRequested",
@@ -27,12 +28,16 @@ __all__ = [
     "InputLost",
     "InterruptRequested",
     "OpinionReached",
+    "OptionsChanged",
     "PlayoutAdvanced",
     "PlayoutEnded",
     "PlayoutStarted",
     "Reason",
     "ReplyEnded",
     "ReplyRequested",
+    "TurnCancelled",
+    "TurnPressed",
+    "TurnReleased",
     "VadFrame",
     "VerdictReached",
 ]
@@ -57,6 +62,8 @@ class Reason(Enum):
     """The turn has lasted ``max_turn_s``."""
     INPUT_GAP = "input_gap"
     """Somebody was speaking and no window came for ``input_gap_s``."""
+    PRESS = "press"
+    """The key has been down for ``press_min_s`` or ``max_press_s``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +176,7 @@ class EndOfTurnEstimated:
 
 @dataclass(frozen=True, slots=True)
 class CommitRequested:
-    """The application, or a released push-to-talk key: the person's turn is over now."""
+    """The application: the person's turn is over now."""
 
     now: float
 
@@ -188,6 +195,35 @@ class InterruptRequested:
     now: float
     reply_id: str | None = None
     """Which; None for all."""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnPressed:
+    """Push-to-talk: the key went down. Nothing while it is down, or with an open microphone."""
+
+    now: float
+
+
+@dataclass(frozen=True, slots=True)
+class TurnReleased:
+    """Push-to-talk: the key went up, and the turn is over. Nothing when it was not down."""
+
+    now: float
+
+
+@dataclass(frozen=True, slots=True)
+class TurnCancelled:
+    """Push-to-talk: what was said since the press is to be dropped, and the key counts as up."""
+
+    now: float
+
+
+@dataclass(frozen=True, slots=True)
+class OptionsChanged:
+    """The application: other numbers from now on, or another way to take turns."""
+
+    now: float
+    options: TurnTaking
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,5 +249,9 @@ Event = (
     | CommitRequested
     | ClearRequested
     | InterruptRequested
+    | TurnPressed
+    | TurnReleased
+    | TurnCancelled
+    | OptionsChanged
     | DeadlineReached
 )

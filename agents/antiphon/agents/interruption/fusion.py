@@ -74,15 +74,19 @@ class FusionArbiter:
         judges: Mapping[Occasion, frozenset[str]],
         weights: Mapping[str, float] = WEIGHTS,
     ) -> None:
-        self._options = options
         self._judges = judges
         self._weights = weights
-        self._turn_odds = log_odds(options.turn_at)
-        self._yield_odds = log_odds(options.yield_at)
-        self._resume_odds = log_odds(options.resume_at)
+        self.change(options)
         self._began_at: float | None = None
         self._repeats = 0
         self._forget_speech()
+
+    def change(self, options: TurnTaking) -> None:
+        """Goes on with these numbers."""
+        self._options = options
+        self._turn_odds = log_odds(options.turn_at)
+        self._yield_odds = log_odds(options.yield_at)
+        self._resume_odds = log_odds(options.resume_at)
 
     def _forget_speech(self) -> None:
         self._voiced_s = 0.0

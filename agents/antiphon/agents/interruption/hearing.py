@@ -10,6 +10,7 @@ from __future__ import annotations
 from antiphon.agents.interruption import actions as act
 from antiphon.agents.interruption.arbiter import Arbiter, Opinion
 from antiphon.agents.interruption.verdicts import Verdict
+from antiphon.agents.options import Adjustable, TurnTaking
 
 __all__ = ["Hearing"]
 
@@ -25,6 +26,11 @@ class Hearing:
         self._voiced_s = 0.0
         self.excused = False
         """Whether the speech was judged a backchannel while it was on, and is not settled."""
+
+    def change(self, options: TurnTaking) -> None:
+        """Takes other numbers, from now on, where the arbiter can."""
+        if isinstance(self._arbiter, Adjustable):
+            self._arbiter.change(options)
 
     def begin(self, now: float, voiced_s: float) -> None:
         """A speech begins, with so much voice already."""

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from antiphon.agents.interruption.verdicts import WINDOW_S
+from antiphon.agents.options import TurnTaking
 
 __all__ = ["OnsetDetector", "SpeechEnded", "SpeechLikely"]
 
@@ -91,6 +92,27 @@ class OnsetDetector:
         self._rise_db = rise_db
         self._floor_dbfs: float | None = None
         self._clear()
+
+    @classmethod
+    def of(cls, options: TurnTaking) -> OnsetDetector:
+        """One with a call's numbers."""
+        return cls(
+            enter=options.onset_enter,
+            exit=options.onset_exit,
+            onset_s=options.onset_s,
+            speech_gap_s=options.speech_gap_s,
+            rising=options.onset_rising,
+            rise_db=options.onset_rise_db,
+        )
+
+    def change(self, options: TurnTaking) -> None:
+        """Takes other numbers, from the next window on."""
+        self._enter = options.onset_enter
+        self._exit = options.onset_exit
+        self._onset_s = options.onset_s
+        self._speech_gap_s = options.speech_gap_s
+        self._rising = options.onset_rising
+        self._rise_db = options.onset_rise_db
 
     def _clear(self) -> None:
         self.speaking = False

@@ -6,7 +6,7 @@ may lead to; `IGNORE` stays. The picture in docs/turn-taking.md is drawn from he
 - QUIET: the agent says nothing and is asked nothing. The only state without a deadline.
 - THINKING: a reply was asked for, and nothing of it is heard yet.
 - SPEAKING: a reply is being heard.
-- HELD: the person speaks; the playout is silent until a verdict.
+- HELD: the person speaks, or has just pressed the key; the playout is silent until a verdict.
 - YIELDED: the person has the floor; the cancelled reply has not ended yet.
 """
 
@@ -46,6 +46,14 @@ class Trigger(Enum):
     OVER = "reply over"
     """The application is through with it."""
     INTERRUPT = "interrupt requested"
+    PRESSED = "key pressed"
+    """Push-to-talk; the four of them come with no voice."""
+    MEANT = "key held down"
+    """For `press_min_s`: the press was meant."""
+    LET_GO = "key let go"
+    """Before that, or cancelled: there was none."""
+    RELEASED = "key released"
+    """The person's turn is over."""
     OVERDUE = "deadline of the state"
 
 
@@ -72,6 +80,10 @@ TRANSITIONS: Final[Mapping[tuple[State, Trigger], Rule]] = {
     (_Q, Trigger.ENDED): IGNORE,
     (_Q, Trigger.OVER): IGNORE,
     (_Q, Trigger.INTERRUPT): Rule("_interrupt", (_Q, _Y)),
+    (_Q, Trigger.PRESSED): Rule("_keep", (_Q,)),
+    (_Q, Trigger.MEANT): Rule("_take_turn", (_Q,)),
+    (_Q, Trigger.LET_GO): Rule("_let_go", (_Q,)),
+    (_Q, Trigger.RELEASED): Rule("_release", (_Q,)),
     (_Q, Trigger.OVERDUE): IGNORE,
     (_T, Trigger.ONSET): Rule("_hold", (_T, _H)),
     (_T, Trigger.VERDICT_TURN): Rule("_yield_late", (_T, _Y)),
@@ -82,6 +94,10 @@ TRANSITIONS: Final[Mapping[tuple[State, Trigger], Rule]] = {
     (_T, Trigger.ENDED): IGNORE,
     (_T, Trigger.OVER): Rule("_end", (_Q, _T)),
     (_T, Trigger.INTERRUPT): Rule("_interrupt", (_T, _Y)),
+    (_T, Trigger.PRESSED): Rule("_hold", (_T, _H)),
+    (_T, Trigger.MEANT): IGNORE,
+    (_T, Trigger.LET_GO): Rule("_let_go", (_T,)),
+    (_T, Trigger.RELEASED): Rule("_release", (_T,)),
     (_T, Trigger.OVERDUE): Rule("_stall", (_Q, _T)),
     (_S, Trigger.ONSET): Rule("_hold", (_S, _H)),
     (_S, Trigger.VERDICT_TURN): Rule("_yield_late", (_S, _Y)),
@@ -92,6 +108,10 @@ TRANSITIONS: Final[Mapping[tuple[State, Trigger], Rule]] = {
     (_S, Trigger.ENDED): Rule("_end", (_Q, _T)),
     (_S, Trigger.OVER): Rule("_end", (_Q, _T)),
     (_S, Trigger.INTERRUPT): Rule("_interrupt", (_S, _T, _Y)),
+    (_S, Trigger.PRESSED): Rule("_hold", (_S, _H)),
+    (_S, Trigger.MEANT): IGNORE,
+    (_S, Trigger.LET_GO): Rule("_let_go", (_S,)),
+    (_S, Trigger.RELEASED): Rule("_release", (_S,)),
     (_S, Trigger.OVERDUE): Rule("_stall", (_Q, _T)),
     (_H, Trigger.ONSET): IGNORE,
     (_H, Trigger.VERDICT_TURN): Rule("_yield", (_Y,)),
@@ -102,6 +122,10 @@ TRANSITIONS: Final[Mapping[tuple[State, Trigger], Rule]] = {
     (_H, Trigger.ENDED): Rule("_end_held", (_Q, _T)),
     (_H, Trigger.OVER): Rule("_end_held", (_Q, _T)),
     (_H, Trigger.INTERRUPT): Rule("_interrupt", (_H, _T, _Y)),
+    (_H, Trigger.PRESSED): IGNORE,
+    (_H, Trigger.MEANT): Rule("_yield", (_Y,)),
+    (_H, Trigger.LET_GO): Rule("_let_go", (_S, _T)),
+    (_H, Trigger.RELEASED): Rule("_release", (_Y,)),
     (_H, Trigger.OVERDUE): Rule("_decide", (_S, _T, _Y)),
     (_Y, Trigger.ONSET): Rule("_take_turn", (_Y,)),
     (_Y, Trigger.VERDICT_TURN): IGNORE,
@@ -112,6 +136,10 @@ TRANSITIONS: Final[Mapping[tuple[State, Trigger], Rule]] = {
     (_Y, Trigger.ENDED): IGNORE,
     (_Y, Trigger.OVER): Rule("_rest", (_Q, _T)),
     (_Y, Trigger.INTERRUPT): IGNORE,
+    (_Y, Trigger.PRESSED): Rule("_keep", (_Y,)),
+    (_Y, Trigger.MEANT): Rule("_take_turn", (_Y,)),
+    (_Y, Trigger.LET_GO): Rule("_let_go", (_Y,)),
+    (_Y, Trigger.RELEASED): Rule("_release", (_Y,)),
     (_Y, Trigger.OVERDUE): Rule("_rest", (_Q, _T)),
 }
 

@@ -14,7 +14,7 @@ from antiphon.agents.endpointing import Endpointer
 from antiphon.agents.interruption import actions as act
 from antiphon.agents.interruption.events import Deadline, Reason
 from antiphon.agents.interruption.onset import OnsetDetector
-from antiphon.agents.options import TurnTaking
+from antiphon.agents.options import Adjustable, TurnTaking
 
 __all__ = ["Place", "Turn"]
 
@@ -36,13 +36,22 @@ class Turn:
         self._options = options
         self._endpointer = endpointer
         self.place = Place.NOWHERE
+        self.owed = False
+        """Its key was released over what nobody may interrupt: it is committed when that is over."""
         self._gate_open = False
+        self._keeping = False
         self._began_at = 0.0
         self._voiced_s = 0.0  # of speeches that have ended, less what belonged to the turn before
         self._ended_at = 0.0
         self._tail_at: float | None = None
         self._pause = 0  # counts the pauses about which an estimate was asked
         self._paused = False  # whether the last of them is still on
+
+    def change(self, options: TurnTaking) -> None:
+        """Takes other numbers, from now on."""
+        self._options = options
+        if isinstance(self._endpointer, Adjustable):
+            self._endpointer.change(options)
 
     def frame(self, now: float, onset: OnsetDetector) -> list[act.Action]:
         """After each window: has the end of the turn estimated, once for each pause in it."""
@@ -87,16 +96,33 @@ class Turn:
         elif not self._gate_open:
             actions.append(act.OpenGate())
         self.place = Place.MODEL
-        self._gate_open = True
+        self._gate_open, self._keeping = True, False
         return actions
 
     def keep(self, now: float) -> list[act.Action]:
         """The turn's audio stays here until somebody decides. A turn at the model stays there."""
-        if self.place is not Place.NOWHERE:
-            return self.to_model(now) if self.place is Place.MODEL else []
-        self._begin(now)
-        self.place = Place.KEPT
+        if self.place is Place.MODEL:
+            return self.to_model(now)
+        if self.place is Place.NOWHERE:
+            self._begin(now)
+            self.place = Place.KEPT
+        if self._keeping:
+            return []
+        self._keeping = True
         return [act.BufferTurn()]
+
+    def owe(self, now: float) -> list[act.Action]:
+        """The turn is over, and has to wait for its commit."""
+        self.owed = True
+        self._ended_at = now
+        return self.shut()
+
+    def shut(self) -> list[act.Action]:
+        """No more audio for the turn, for now."""
+        closing = self._gate_open or self._keeping
+        self._gate_open = self._keeping = False
+        self._tail_at = None
+        return [act.CloseGate()] if closing else []
 
     def tail_over(self, now: float) -> list[act.Action]:
         """Closes the gate when the tail is sent."""
@@ -120,34 +146,45 @@ class Turn:
         over_at = self._endpointer.deadline()
         return self.place is Place.KEPT and not speaking and over_at is not None and now >= over_at
 
-    def commit(self, now: float, speaking: bool, voiced_s: float) -> list[act.Action]:
+    def commit(
+        self, now: float, speaking: bool, voiced_s: float, *, by_key: bool = False
+    ) -> list[act.Action]:
         """Commits the turn, or discards it if there was hardly any voice in it.
 
         Args:
             now: s.
             speaking: Whether the person still speaks.
             voiced_s: Voice in that speech so far, s.
+            by_key: A key and not the voice says what is a turn.
         """
         actions: list[act.Action] = []
         if self.place is Place.KEPT:
             actions += self.to_model(now)
         if self._gate_open:
             actions.append(act.CloseGate())
-        if self._voiced_s + (voiced_s if speaking else 0.0) < self._options.min_turn_s:
+        if by_key:
+            actions.append(act.CommitTurn(self._ended_at if self.owed else now))
+        elif self._voiced_s + (voiced_s if speaking else 0.0) < self._options.min_turn_s:
             actions.append(act.DiscardTurn("hardly any voice"))
         else:
             actions.append(act.CommitTurn(now if speaking else self._ended_at))
         self._forget()
         return actions
 
-    def discard(self, reason: str) -> list[act.Action]:
+    def discard(self, reason: str, *, as_if_unheard: bool = False) -> list[act.Action]:
         """Drops the turn."""
         if self.place is Place.NOWHERE:
             return []
         actions: list[act.Action] = [act.CloseGate()] if self._gate_open else []
-        actions.append(act.DiscardTurn(reason))
+        actions.append(act.DiscardTurn(reason, as_if_unheard))
         self._forget()
         return actions
+
+    def drop(self, now: float, reason: str, *, as_if_unheard: bool = False) -> list[act.Action]:
+        """Drops the turn, unless it is owed: then commits it."""
+        if self.owed:
+            return self.commit(now, False, 0.0, by_key=True)
+        return self.discard(reason, as_if_unheard=as_if_unheard)
 
     def deadlines(self, speaking: bool, held: bool = False) -> list[Deadline]:
         """What the turn waits for; while the playout is held, what is kept waits for the verdict alone."""
@@ -176,6 +213,7 @@ class Turn:
 
     def _forget(self) -> None:
         self.place = Place.NOWHERE
-        self._gate_open = False
+        self.owed = False
+        self._gate_open = self._keeping = False
         self._tail_at = None
         self._endpointer.forget()

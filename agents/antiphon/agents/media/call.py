@@ -12,12 +12,9 @@ actions in order and re-arms one timer. Events that the actions cause are queued
 from __future__ import annotations
 
 import asyncio
-import math
 from collections import deque
 from collections.abc import Mapping
 from typing import Protocol, assert_never
-
-import numpy as np
 
 from antiphon.agents import timeline as tl
 from antiphon.agents.interruption import InterruptionController, Opinion, Question
@@ -34,14 +31,13 @@ from antiphon.agents.media.router import Samples
 from antiphon.agents.media.source import Source
 from antiphon.agents.media.tap import Tap
 from antiphon.agents.media.thread import MediaThread
-from antiphon.agents.media.windows import RATE_IN_HZ
+from antiphon.agents.media.windows import RATE_IN_HZ, level_dbfs
 from antiphon.agents.options import TurnTaking
 
 __all__ = ["RATE_HZ", "Listener", "MediaCall"]
 
 log = get_logger(__name__)
 _MAY_BE_VOICE = 0.1  # probability below which a window is no voice whatever its level
-_FULL_SCALE_DB = 20 * math.log10(32_768)
 
 RATE_HZ = RATE_IN_HZ  # Hz; what the realtime models speak, both ways
 
@@ -106,11 +102,10 @@ class MediaCall:
         log_fields: Mapping[str, str] | None = None,
     ) -> None:
         self._log = log.bind(**(log_fields or {}))
-        self._duck = 10 ** (-options.duck_db / 20)
         self._asker = asker
         self._language = language
-        self._memory = Memory()
         self._continuous = continuous
+        self._media = media
         self._loop = media.loop
         self._controller = controller
         self._listener = listener
@@ -119,15 +114,14 @@ class MediaCall:
         self._at_model = False  # the model holds audio of the turn at hand
         self._reference = EchoReference(RATE_HZ)
         self._echo = EchoEstimator(self._reference)
-        # Softer windows may begin speech, too, where that is wanted: then they are looked at as well.
-        self._soft = options.onset_rising < options.onset_enter
-        self._voice_from = _MAY_BE_VOICE if self._soft else options.onset_exit
+        self._memory = Memory(self._echo)
         self._playout = Playout(
             Tap(source, self._reference),
             PlayoutEvents(self._on_started, self._on_advanced, self._on_ended),
             fade_s=options.fade_s,
             rewind_after_s=options.rewind_after_s,
         )
+        self._take(options)
         self._interruptible: dict[str, bool] = {}
         self._pending: deque[ev.Event] = deque()
         self._draining = False
@@ -182,6 +176,39 @@ class MediaCall:
         """The application drops the person's turn."""
         self._event(ev.ClearRequested(self._loop.time()))
 
+    # Turn taking, from the application. Any thread.
+
+    def press_turn(self) -> None:
+        """Push-to-talk: the person's turn begins. Any thread; nothing while it is on already."""
+        self._media.call(self._now, ev.TurnPressed)
+
+    def release_turn(self) -> None:
+        """Push-to-talk: the person's turn is over and committed. Any thread."""
+        self._media.call(self._now, ev.TurnReleased)
+
+    def cancel_turn(self) -> None:
+        """Push-to-talk: the person's turn is dropped. Any thread."""
+        self._media.call(self._now, ev.TurnCancelled)
+
+    def change_options(self, options: TurnTaking) -> None:
+        """Takes turns by other numbers from now on, or with a key or without. Any thread."""
+        self._media.call(self._change, options)
+
+    def _now(self, kind: type[ev.TurnPressed | ev.TurnReleased | ev.TurnCancelled]) -> None:
+        self._event(kind(self._loop.time()))
+
+    def _change(self, options: TurnTaking) -> None:
+        self._event(ev.OptionsChanged(self._loop.time(), options))
+        self._take(options)
+
+    def _take(self, options: TurnTaking) -> None:
+        self._duck = 10 ** (-options.duck_db / 20)
+        # Softer windows may begin speech, too, where that is wanted: then they are looked at as well.
+        self._soft = options.onset_rising < options.onset_enter
+        self._voice_from = _MAY_BE_VOICE if self._soft else options.onset_exit
+        self._gate.change(options.pre_roll_s)
+        self._playout.change(options.fade_s, options.rewind_after_s)
+
     def start(self) -> None:
         """Begins the flow of audio, silence at first. Media thread."""
         self._playout.tick(self._loop.time())
@@ -204,10 +231,9 @@ class MediaCall:
             self._listener.turn_audio(samples)
 
     def _window(self, at: float, window: Samples, speech: float) -> None:
-        self._memory.add(at, window)
-        self._echo.window(at, window)
+        self._memory.add(at, window, self._echo.window(at, window))
         echo = self._echo.evidence().likeness if speech >= self._voice_from else 0.0
-        self._event(ev.VadFrame(at, speech, echo, _level_dbfs(window) if self._soft else None))
+        self._event(ev.VadFrame(at, speech, echo, level_dbfs(window) if self._soft else None))
 
     def _lose(self) -> None:
         self._memory.forget()
@@ -295,8 +321,8 @@ class MediaCall:
                 self._turn_at = None
                 self._note(tl.Commit(self._loop.time(), speech_ended_at, audio))
                 self._listener.turn_committed(speech_ended_at)
-            case act.DiscardTurn(reason):
-                audio = self._gate.discard() / RATE_HZ
+            case act.DiscardTurn(reason, as_if_unheard):
+                audio = self._gate.discard(as_if_unheard=as_if_unheard) / RATE_HZ
                 if self._at_model or self._continuous:
                     self._listener.turn_discarded()
                 self._at_model = False
@@ -313,7 +339,7 @@ class MediaCall:
     def _ask(self, action: act.AskJudges) -> None:
         if self._asker is None:
             return
-        audio, voice_at = self._memory.since(self._voice_at)
+        audio, voice_at = self._memory.since(self._voice_at, cleared=True)
         question = Question(action.occasion, audio, voice_at, action.voiced_s, action.quiet_s, self._language)
         self._asker.ask(question, lambda opinion: self._told(action.speech, opinion))
 
@@ -381,12 +407,6 @@ class MediaCall:
 
     def _note(self, event: tl.Event) -> None:
         self._timeline.append(event)
-
-
-def _level_dbfs(window: Samples) -> float:
-    sound = window.astype(np.float32)
-    power = float(np.dot(sound, sound)) / len(window)
-    return 10.0 * math.log10(power) - _FULL_SCALE_DB if power else -math.inf
 
 
 def _ms(samples: int) -> int:

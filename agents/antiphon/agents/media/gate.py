@@ -31,14 +31,15 @@ class Gate:
 
     def __init__(self, *, rate_hz: int, pre_roll_s: float, send: Callable[[Samples], None]) -> None:
         self._rate = rate_hz
-        self._pre_roll = round(pre_roll_s * rate_hz)
-        self._keep = self._pre_roll + round(_MARGIN_S * rate_hz)
+        self.change(pre_roll_s)
         self._send = send
         self._ring: deque[Samples] = deque()
         self._ring_samples = 0
         self._clock = 0  # samples pushed since the start
         self._taken = 0  # the clock's value up to which audio was sent or stored
         self._stored: deque[Samples] | None = None
+        self._kept_from = 0  # what `taken` was before anything was stored
+        self._storing = False
         self._open = False
         self._turn = 0
 
@@ -47,6 +48,11 @@ class Gate:
         """Samples sent or kept for the turn that is not committed yet."""
         return self._turn
 
+    def change(self, pre_roll_s: float) -> None:
+        """Takes another length for the pre-roll of the turns to come, s."""
+        self._pre_roll = round(pre_roll_s * self._rate)
+        self._keep = self._pre_roll + round(_MARGIN_S * self._rate)
+
     def push(self, samples: Samples) -> None:
         """Takes the next live audio, mono int16, shape (n,)."""
         self._ring.append(samples)
@@ -54,7 +60,7 @@ class Gate:
         while self._ring and self._ring_samples - len(self._ring[0]) >= self._keep:
             self._ring_samples -= len(self._ring.popleft())
         self._clock += len(samples)
-        if self._open or self._stored is not None:
+        if self._open or self._storing:
             self._take(samples)
 
     def open(self, voice_ago_s: float) -> None:
@@ -70,21 +76,26 @@ class Gate:
             self._take(self._pre_roll_audio(voice_ago_s))
 
     def store(self, voice_ago_s: float) -> None:
-        """Keeps the pre-roll and the live audio here until `release` or `discard`."""
-        if self._stored is None and not self._open:
+        """Keeps the pre-roll and the live audio here until `release` or `discard`, adding to what is kept."""
+        if self._storing or self._open:
+            return
+        if self._stored is None:
             self._stored = deque()
-            self._take(self._pre_roll_audio(voice_ago_s))
+            self._kept_from = self._taken
+        self._storing = True
+        self._take(self._pre_roll_audio(voice_ago_s))
 
     def release(self) -> None:
         """Sends what was kept, then the live audio."""
         stored, self._stored = self._stored, None
+        self._storing = False
         self._open = True
         if stored:
             self._send(np.concatenate(stored))
 
     def close(self) -> None:
-        """Sends no more."""
-        self._open = False
+        """Sends and keeps no more; what is kept stays."""
+        self._open = self._storing = False
 
     def commit(self) -> int:
         """Ends the turn; returns its length in samples."""
@@ -92,14 +103,20 @@ class Gate:
         if self._stored:
             self._send(np.concatenate(self._stored))
         self._stored = None
-        self._open = False
+        self._open = self._storing = False
         return turn
 
-    def discard(self) -> int:
-        """Forgets the turn; returns its length in samples."""
+    def discard(self, *, as_if_unheard: bool = False) -> int:
+        """Forgets the turn; returns its length in samples.
+
+        Args:
+            as_if_unheard: What was kept and never sent may be pre-roll again.
+        """
         turn, self._turn = self._turn, 0
+        if as_if_unheard and self._stored is not None:
+            self._taken = self._kept_from
         self._stored = None
-        self._open = False
+        self._open = self._storing = False
         return turn
 
     def forget(self) -> None:

@@ -91,21 +91,25 @@ class Playout:
         self._source = source
         self._rate = source.rate_hz
         self._events = events
-        fade = max(1, round(fade_s * self._rate))
-        self._fade_in = np.linspace(0.0, 1.0, fade, dtype=np.float32)
+        self.change(fade_s, rewind_after_s)
         self._silence = np.zeros(round(_IDLE_DEPTH_S * self._rate), dtype=np.int16)
         self._reply: _Reply | None = None
         self._waiting: deque[_Reply] = deque()
         self._retired: deque[str] = deque(maxlen=64)
         self._held = False
         self._held_at = 0.0
-        self._rewind_after_s = rewind_after_s
         self._gain = 1.0
         self._gain_before = 1.0  # what the next push ramps from
         # What the transport's queue holds, oldest first, as (is speech, samples); pruned as it drains.
         self._runs: deque[tuple[bool, int]] = deque()
         self.next_tick = 0.0
         """When to call `tick` next, s."""
+
+    def change(self, fade_s: float, rewind_after_s: float) -> None:
+        """Takes other lengths for the cuts to come; as the arguments."""
+        fade = max(1, round(fade_s * self._rate))
+        self._fade_in = np.linspace(0.0, 1.0, fade, dtype=np.float32)
+        self._rewind_after_s = rewind_after_s
 
     @property
     def held(self) -> bool:

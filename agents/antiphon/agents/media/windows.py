@@ -8,17 +8,20 @@ whole rows (a row an output takes 2.5 times as long). Its delay of 16 input samp
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
 from antiphon.agents.media.router import Samples
 
-__all__ = ["RATE_IN_HZ", "WINDOW_IN", "WINDOW_OUT", "Windows"]
+__all__ = ["RATE_IN_HZ", "WINDOW_IN", "WINDOW_OUT", "Windows", "level_dbfs"]
 
 RATE_IN_HZ = 24_000
 WINDOW_OUT = 512  # samples at 16 kHz: one Silero window, 32 ms
 WINDOW_IN = 768  # the same at 24 kHz
 _TAPS = 33
+_FULL_SCALE_DB = 20 * math.log10(32_768)
 
 
 def _phases() -> NDArray[np.float32]:
@@ -92,3 +95,10 @@ class Windows:
         self._buffer[: self._filled] = self._buffer[WINDOW_IN : WINDOW_IN + self._filled].copy()
         window: Samples = out.astype(np.int16).reshape(WINDOW_OUT)
         return window
+
+
+def level_dbfs(samples: Samples) -> float:
+    """The level of int16 samples, shape (n,), n > 0: RMS, dB over a full-scale square wave; -inf for none."""
+    sound = samples.astype(np.float32)
+    power = float(np.dot(sound, sound)) / len(samples)
+    return 10.0 * math.log10(power) - _FULL_SCALE_DB if power else -math.inf
