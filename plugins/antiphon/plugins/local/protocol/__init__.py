@@ -5,8 +5,11 @@ events to send, and effects (look for speech in this audio, hear that, start or 
 Drive it so: hand it everything that happens, in order, from one task; carry out what it returns, in
 order; call `Core.tick` at `Core.deadline`.
 
-Not here, and said so where a client asks for it: WebRTC and SIP, transcription sessions, and MCP servers,
-whose listing of tools fails.
+Audio travels in events, or on a track each way (WebRTC): then `Core.hear` takes what came, and `Play` and
+`Flush` say what goes out.
+
+Not here, and said so where a client asks for it: SIP, transcription sessions, and MCP servers, whose
+listing of tools fails.
 
 Written from the GA event reference and the types of the ``openai`` package; names are GA's.
 """
@@ -15,11 +18,26 @@ from antiphon.plugins.local.protocol.core import Core
 from antiphon.plugins.local.protocol.outputs import (
     CancelReply,
     Close,
+    Flush,
     Listen,
     Output,
+    Play,
+    Refusal,
     Send,
     StartReply,
     Transcribe,
 )
 
-__all__ = ["CancelReply", "Close", "Core", "Listen", "Output", "Send", "StartReply", "Transcribe"]
+__all__ = [
+    "CancelReply",
+    "Close",
+    "Core",
+    "Flush",
+    "Listen",
+    "Output",
+    "Play",
+    "Refusal",
+    "Send",
+    "StartReply",
+    "Transcribe",
+]

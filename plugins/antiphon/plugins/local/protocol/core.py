@@ -7,6 +7,7 @@ into one `Outbox`, and what the caller gets is what has come into it.
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, ParamSpec
@@ -17,7 +18,8 @@ from antiphon.plugins.local.protocol.config import default_session, merge_sessio
 from antiphon.plugins.local.protocol.conversation import Conversation, Item, checked, public
 from antiphon.plugins.local.protocol.hearing import Hearing
 from antiphon.plugins.local.protocol.inbox import Inbox, SpeechStarted, Turn
-from antiphon.plugins.local.protocol.outputs import Close, Outbox, Output, Refusal
+from antiphon.plugins.local.protocol.outputs import Close, Outbox, Output, Refusal, Send
+from antiphon.plugins.local.protocol.playout import Playout
 from antiphon.plugins.local.protocol.response import Response
 from antiphon.plugins.local.protocol.responses import Responses
 
@@ -41,6 +43,11 @@ class Core:
         limit_s: The session's longest duration, s.
         await_ears: Whether a reply waits until its audio has been heard, as a cascade's brain must. Else
             transcripts come when they come, as from a model that hears for itself.
+        track: Whether audio travels on a track each way, as over WebRTC, and not in events.
+        settings: Of the session, as in a ``session.update``, before it begins.
+
+    Raises:
+        Refusal: Something of ``settings`` cannot be.
     """
 
     def __init__(
@@ -52,6 +59,8 @@ class Core:
         wall: float,
         limit_s: float,
         await_ears: bool = True,
+        track: bool = False,
+        settings: Mapping[str, Any] | None = None,
     ) -> None:
         self._new_id = new_id
         self._limit_s = limit_s
@@ -60,9 +69,12 @@ class Core:
         self._emit = self._outbox.emit
         self._drain = self._outbox.drain
         self.session = default_session(new_id("sess"), model, int(wall + limit_s))
+        if settings is not None:
+            self.session = merge_session(self.session, settings, has_spoken=False)
         self._conversation_id = new_id("conv")
         self.conversation = Conversation()
         self._hearing = Hearing(self.conversation, self._outbox)
+        self._playout = Playout(self._outbox) if track else None
         self._responses = Responses(
             self.conversation,
             self._conversation_id,
@@ -70,6 +82,7 @@ class Core:
             self._outbox,
             new_id,
             await_ears=await_ears,
+            playout=self._playout,
         )
         self._inbox = Inbox(self._outbox, new_id)
         self._idle_at: float | None = None
@@ -89,6 +102,30 @@ class Core:
             "conversation.created",
             conversation={"id": self._conversation_id, "object": "realtime.conversation"},
         )
+        if self.session["tools"]:
+            self._list_tools(self.session["tools"])
+        return self._drain()
+
+    def joined(self) -> Send:
+        """What another connection to the session is greeted with."""
+        return Send(
+            {
+                "type": "session.created",
+                "event_id": self._new_id("event"),
+                "session": copy.deepcopy(self.session),
+            }
+        )
+
+    def hear(self, audio: Samples) -> tuple[Output, ...]:
+        """Audio from the client's track, int16 at 24 kHz."""
+        if not self._closed:
+            self._inbox.append(audio)
+        return self._drain()
+
+    def played(self, position: int) -> tuple[Output, ...]:
+        """The track to the client has come so far, samples; what was dropped counts as passed."""
+        if self._playout is not None:
+            self._playout.played(position)
         return self._drain()
 
     def handle(self, event: object, now: float) -> tuple[Output, ...]:
@@ -125,9 +162,10 @@ class Core:
         settings = self._inbox.detection or {}
         if isinstance(found, SpeechStarted):
             self._idle_at = None
-            current = self._responses.default
-            if current is not None and settings["interrupt_response"]:
-                self._cancel(current, "turn_detected", now)
+            if settings["interrupt_response"]:
+                self._silence(now)
+                if current := self._responses.default:
+                    self._cancel(current, "turn_detected", now)
         elif found is not None:
             self._commit(found)
             if settings["create_response"]:
@@ -223,6 +261,8 @@ class Core:
             self._list_tools(self.session["tools"])
 
     def _on_append(self, event: Mapping[str, Any], now: float) -> None:
+        if self._playout is not None:
+            raise Refusal("invalid_value", "The audio of this session comes on its WebRTC track.", "type")
         self._inbox.append(decode(event.get("audio"), self.session["audio"]["input"]["format"]))
 
     def _on_commit(self, event: Mapping[str, Any], now: float) -> None:
@@ -271,9 +311,10 @@ class Core:
         self._cancel(response, "client_cancelled", now)
 
     def _on_output_clear(self, event: Mapping[str, Any], now: float) -> None:
-        raise Refusal(
-            "invalid_value", "output_audio_buffer.clear is for WebRTC and SIP connections only.", "type"
-        )
+        if self._playout is None:
+            text = "output_audio_buffer.clear is for WebRTC and SIP connections only."
+            raise Refusal("invalid_value", text, "type")
+        self._silence(now)
 
     # What each event may say besides its type and id; anything else is refused, as OpenAI's server does.
     _HANDLERS: ClassVar[dict[str, tuple[Handler, frozenset[str]]]] = {
@@ -336,6 +377,14 @@ class Core:
         if response is self._responses.default:
             self._spoken_until = now  # the client drops what it has not played
         self._reply(now, self._responses.cancel, response, reason)
+
+    def _silence(self, now: float) -> None:
+        """Stops the track, if there is one; the idle time begins with the silence."""
+        if self._playout is not None:
+            self._playout.clear()
+            if self._idle_at is not None:
+                self._idle_at -= max(self._spoken_until - now, 0.0)
+            self._spoken_until = min(self._spoken_until, now)
 
     def _reply(self, now: float, do: Callable[P, None], *args: P.args, **kw: P.kwargs) -> None:
         """Does what belongs to a reply. With the conversation's, the idle time begins, once it is played."""

@@ -11,9 +11,11 @@ from antiphon.plugins.local.engines import BrainRequest, Samples
 __all__ = [
     "CancelReply",
     "Close",
+    "Flush",
     "Listen",
     "Outbox",
     "Output",
+    "Play",
     "Refusal",
     "Send",
     "StartReply",
@@ -71,7 +73,19 @@ class Close:
     reason: str
 
 
-Output = Send | Listen | Transcribe | StartReply | CancelReply | Close
+@dataclass(frozen=True, slots=True)
+class Play:
+    """Play this on the track, behind what it has; tell `Core.played` how far it is."""
+
+    samples: Samples
+
+
+@dataclass(frozen=True, slots=True)
+class Flush:
+    """Drop what the track has not played yet."""
+
+
+Output = Send | Listen | Transcribe | StartReply | CancelReply | Close | Play | Flush
 
 
 class Outbox:

@@ -10,14 +10,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
 from antiphon.plugins.local.engines import RATE_HZ, Samples
 from antiphon.plugins.local.protocol.audio import encode
 from antiphon.plugins.local.protocol.conversation import Conversation, Item, public
+from antiphon.plugins.local.protocol.playout import Playout
 from antiphon.plugins.local.protocol.tokens import Tokens
 
 __all__ = ["Response"]
 
 Emit = Callable[..., None]
+
+_NO_SOUND = np.zeros(0, dtype=np.int16)
 
 
 class Response:
@@ -30,6 +35,7 @@ class Response:
         conversation_id: The default conversation's id; None when it is out of band.
         emit: Sends an event: ``emit(type, **fields)``.
         new_id: Makes an id with a prefix.
+        playout: Where its sound goes; None for into events.
     """
 
     def __init__(
@@ -40,6 +46,7 @@ class Response:
         conversation_id: str | None,
         emit: Emit,
         new_id: Callable[[str], str],
+        playout: Playout | None = None,
     ) -> None:
         self.id = response_id
         self.settings = settings
@@ -50,6 +57,7 @@ class Response:
         self._conversation_id = conversation_id
         self._emit = emit
         self._new_id = new_id
+        self._playout = playout
         self._output: list[dict[str, Any]] = []
         self._item: Item | None = None
         self._previous: str | None = None  # the id before the open item's
@@ -71,6 +79,8 @@ class Response:
             return
         item = self._message()
         self._text += delta
+        if self.audio:
+            self._play(item, _NO_SOUND)
         kind = "response.output_audio_transcript.delta" if self.audio else "response.output_text.delta"
         self._emit(kind, delta=delta, content_index=0, **self._where(item))
 
@@ -84,6 +94,9 @@ class Response:
         self._samples += len(samples)
         if not item.truncated:
             item.audio_ms = self._samples * 1000 / RATE_HZ
+        if self._playout is not None:
+            self._play(item, samples)
+            return
         sound = encode(samples, self.settings["output"]["format"])
         self._emit("response.output_audio.delta", delta=sound, content_index=0, **self._where(item))
 
@@ -131,6 +144,13 @@ class Response:
         """Ends it: completed, cancelled, failed or incomplete."""
         self.end_message("completed" if status == "completed" else "incomplete")
         self._emit("response.done", response=self._public(status, details, self.tokens.usage()))
+        if self._playout is not None:
+            self._playout.finish(self.id)
+
+    def _play(self, item: Item, samples: Samples) -> None:
+        if self._playout is not None:
+            before, kept = self._samples - len(samples), self._conversation is not None
+            self._playout.add(self.id, item, samples, before=before, kept=kept)
 
     def _may(self, count: Callable[[int], int], wanted: int) -> int:
         """How much of what is wanted its limit lets it have."""

@@ -15,6 +15,7 @@ from antiphon.plugins.local.protocol.config import response_settings
 from antiphon.plugins.local.protocol.conversation import Conversation, Item, checked, public
 from antiphon.plugins.local.protocol.hearing import Hearing
 from antiphon.plugins.local.protocol.outputs import CancelReply, Outbox, Refusal, StartReply, Transcribe
+from antiphon.plugins.local.protocol.playout import Playout
 from antiphon.plugins.local.protocol.response import Response
 
 __all__ = ["Responses"]
@@ -32,6 +33,7 @@ class Responses:
         outbox: Takes what is to be done.
         new_id: Makes an id with a prefix.
         await_ears: Whether a reply waits until its audio has been heard.
+        playout: Where sound goes; None for into events.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class Responses:
         new_id: Callable[[str], str],
         *,
         await_ears: bool,
+        playout: Playout | None = None,
     ) -> None:
         self._conversation = conversation
         self._conversation_id = conversation_id
@@ -50,6 +53,7 @@ class Responses:
         self._outbox = outbox
         self._new_id = new_id
         self._await_ears = await_ears
+        self._playout = playout
         self._active: dict[str, Response] = {}
         self._waiting: dict[str, list[Item]] = {}
         self.default: Response | None = None
@@ -85,6 +89,7 @@ class Responses:
             None if out_of_band else self._conversation_id,
             self._outbox.emit,
             self._new_id,
+            self._playout,
         )
         self._active[response.id] = response
         if not out_of_band:
