@@ -12,7 +12,18 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["BANDS", "FLOOR_DB", "KEPT", "Frames", "Levels", "alike", "levels_of", "with_tails"]
+__all__ = [
+    "BANDS",
+    "FLOOR_DB",
+    "KEPT",
+    "Frames",
+    "Levels",
+    "alike",
+    "band_of_bins",
+    "levels_of",
+    "levels_of_spectra",
+    "with_tails",
+]
 
 Levels = NDArray[np.float32]
 """Levels, dB, shape (frames, bands)."""
@@ -90,11 +101,26 @@ def levels_of(sound: NDArray[np.float32], hop: int, count: int) -> Levels:
     overlapping = np.lib.stride_tricks.as_strided(
         sound, (count, 2 * hop), (hop * sound.itemsize, sound.itemsize)
     )
-    spectrum = np.fft.rfft(overlapping * _shape(hop))[:, 1 : _BINS + 1]
+    return _levels(np.fft.rfft(overlapping * _shape(hop)))
+
+
+def levels_of_spectra(spectra: NDArray[np.complexfloating], hop: int) -> Levels:
+    """Levels of frames of two hops, from their spectra under a plain Hann window, shape (frames, hop + 1)."""
+    return _levels(spectra / np.float32(hop / 2 * 32768 * math.sqrt(2)))
+
+
+def _levels(spectra: NDArray[np.complexfloating]) -> Levels:
+    spectrum = spectra[:, 1 : _BINS + 1]
     power = (spectrum.real**2 + spectrum.imag**2) @ _WEIGHTS
     power += 1e-9
-    levels: Levels = 10 * np.log10(power)
+    levels: Levels = (10 * np.log10(power)).astype(np.float32, copy=False)
     return levels
+
+
+def band_of_bins(bins: int) -> NDArray[np.intp]:
+    """The band that each bin of a spectrum lies in; the nearest for those below and above them all."""
+    bins_hz = np.arange(bins) * _BIN_HZ
+    return np.clip(np.searchsorted(_EDGES_HZ, bins_hz, side="right") - 1, 0, BANDS - 1)
 
 
 def with_tails(levels: Levels, before: NDArray[np.float32]) -> Levels:

@@ -137,23 +137,47 @@ class EchoEstimator:
         self._fits = 0  # times that the path was learnt
         self._noise = np.full(BANDS, -70.0, dtype=np.float32)
 
-    def window(self, now: float, samples: Samples) -> None:
+    def window(self, now: float, samples: Samples) -> int | None:
         """Takes the next window.
 
         Args:
             now: Arrival of its last sample, s, the reference's clock.
             samples: Mono int16, 16 kHz, shape (512,). Kept for a while: must not change.
+
+        Returns:
+            Number of the frame after its last, for `expected`; None where nothing can have come back.
         """
         if now > self._reference.sound_until + LONGEST_DELAY_S + 0.3:
             self._pending.clear()
             self._recent.clear()
             self._placed = False
             self._before = samples[-_HOP_HEARD:]
-            return
+            return None
         self._place(now)
         self._pending.append(samples)
         if len(self._pending) >= _BATCH:
             self._analyse()
+        return self._heard.end + len(self._pending) * _WINDOW_FRAMES
+
+    def expected(self, first: int, stop: int) -> tuple[Levels, NDArray[np.float32]] | None:
+        """What an echo is like in frames that were heard lately.
+
+        Args:
+            first: Number of the first, as `window` counts.
+            stop: After the last.
+
+        Returns:
+            Levels of the echo, dB, shape (stop - first, BANDS), and of the room's noise, shape (BANDS,);
+            None where no echo is known, or the frames are older than what is kept.
+        """
+        if self._delay is None:
+            return None
+        self._analyse()
+        if self._played.end < stop - self._delay:
+            self._catch_up()
+        if first - self._delay < self._played.end - KEPT or stop - self._delay > self._played.end:
+            return None
+        return self._predict(first, stop, self._delay), self._noise
 
     def evidence(self) -> EchoEvidence:
         """About the last window or two. Ask where the voice detector finds speech: asking works on what

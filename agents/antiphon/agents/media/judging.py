@@ -6,6 +6,7 @@ They work on threads of their own (`offload.py`); answers come back on the media
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -14,6 +15,8 @@ from antiphon.agents.endpointing.estimator import TurnEndEstimator
 from antiphon.agents.interruption.arbiter import Opinion
 from antiphon.agents.interruption.judges import LEAD_S, LONGEST_S, RATE_HZ, Judge, Question
 from antiphon.agents.media import offload
+from antiphon.agents.media.clearing import HOP, without_echo
+from antiphon.agents.media.echo import EchoEstimator
 from antiphon.agents.media.router import Samples
 from antiphon.agents.media.windows import WINDOW_OUT
 
@@ -95,16 +98,38 @@ class Judging:
             self._post(answer)
 
 
-class Memory:
-    """The last of the person's audio, as windows of 512 samples at 16 kHz."""
+@dataclass(slots=True)
+class _Window:
+    at: float
+    """Arrival of its last sample, s."""
+    samples: Samples
+    frame: int | None
+    """Number of the echo's frame after its last."""
+    cleared: Samples | None = None
+    """Without the echo, once somebody asked."""
 
-    def __init__(self) -> None:
-        self._windows: list[tuple[float, Samples]] = []  # (arrival of the last sample, samples)
+
+class Memory:
+    """The last of the person's audio, as windows of 512 samples at 16 kHz.
+
+    Args:
+        echo: Tells what of it is the agent's own voice; nothing is when not given.
+    """
+
+    def __init__(self, echo: EchoEstimator | None = None) -> None:
+        self._echo = echo
+        self._windows: list[_Window] = []
         self._most = round((LONGEST_S + LEAD_S) * RATE_HZ / WINDOW_OUT)
 
-    def add(self, at: float, window: Samples) -> None:
-        """The next window."""
-        self._windows.append((at, window))
+    def add(self, at: float, window: Samples, frame: int | None = None) -> None:
+        """The next window.
+
+        Args:
+            at: Arrival of its last sample, s.
+            window: Mono int16, shape (512,). Kept: must not change.
+            frame: As `EchoEstimator.window` gave it.
+        """
+        self._windows.append(_Window(at, window, frame))
         if len(self._windows) > 2 * self._most:
             del self._windows[: -self._most]
 
@@ -112,14 +137,51 @@ class Memory:
         """The audio has a gap: what was before it is not what comes after."""
         self._windows.clear()
 
-    def since(self, began_at: float) -> tuple[Samples, int]:
-        """Audio from `LEAD_S` before a moment to now, at most `LONGEST_S`: mono int16 at 16 kHz, shape
-        (n,), and the sample of the moment in it."""
+    def since(self, began_at: float, *, cleared: bool = False) -> tuple[Samples, int]:
+        """Audio from `LEAD_S` before a moment to now, at most `LONGEST_S`.
+
+        Args:
+            began_at: The moment, s.
+            cleared: Without the agent's voice in it, where it is known.
+
+        Returns:
+            Mono int16 at 16 kHz, shape (n,), and the sample of the moment in it.
+        """
         most = round(LONGEST_S * RATE_HZ / WINDOW_OUT)
-        taken = [(at, window) for at, window in self._windows[-most:] if at > began_at - LEAD_S]
+        low = len(self._windows) - most
+        while low < 0 or (low < len(self._windows) and self._windows[low].at <= began_at - LEAD_S):
+            low += 1
+        taken = self._windows[low:]
         if not taken:
             return np.zeros(0, dtype=np.int16), 0
-        first = taken[0][0] - WINDOW_OUT / RATE_HZ
+        if cleared:
+            self._clear(low)
+        first = taken[0].at - WINDOW_OUT / RATE_HZ
         moment = max(round((began_at - first) * RATE_HZ), 0)
-        audio = np.concatenate([window for _, window in taken])
+        audio = np.concatenate([w.cleared if cleared and w.cleared is not None else w.samples for w in taken])
         return audio, min(moment, len(audio))
+
+    def _clear(self, first: int) -> None:
+        """Takes the echo out of the windows from one on that still have it, a run at a time."""
+        while first < len(self._windows):
+            stop = first + 1
+            if self._windows[first].cleared is None and self._windows[first].frame is not None:
+                while stop < len(self._windows) and self._follows(stop):
+                    stop += 1
+                self._clear_run(first, stop)
+            first = stop
+
+    def _follows(self, index: int) -> bool:
+        window, before = self._windows[index], self._windows[index - 1].frame
+        return window.cleared is None and before is not None and window.frame == before + WINDOW_OUT // HOP
+
+    def _clear_run(self, first: int, stop: int) -> None:
+        run = self._windows[first:stop]
+        begins = (run[0].frame or 0) - WINDOW_OUT // HOP
+        told = None if self._echo is None else self._echo.expected(begins, run[-1].frame or 0)
+        if told is None:
+            return
+        before = self._windows[first - 1].samples[-HOP:] if first else np.zeros(HOP, dtype=np.int16)
+        whole = without_echo(np.concatenate([window.samples for window in run]), before, *told)
+        for window, piece in zip(run, whole.reshape(-1, WINDOW_OUT), strict=True):
+            window.cleared = piece
