@@ -120,6 +120,7 @@ class Downlink:
         if kind == "output_audio_buffer.stopped":
             reply.stopping_at = now + TAIL_S
         elif kind == "output_audio_buffer.cleared":
+            self._early, self._early_samples = deque(), 0
             return [event, *self._end(reply, now)]
         elif kind in ("response.content_part.added", "response.output_audio_transcript.delta"):
             if kind.endswith("delta") or (event.get("part") or {}).get("type") == "audio":
@@ -152,7 +153,7 @@ class Downlink:
     def audio(self, samples: Samples, now: float) -> list[Event]:
         """Takes the track's next frame, mono int16, shape (n,), 24 kHz; returns the session's events."""
         reply = next((one for one in self._replies if one.started and not one.over), None)
-        if reply is None:
+        if reply is None or reply.dropped:
             self._early.append(samples)
             self._early_samples += len(samples)
             while self._early_samples - len(self._early[0]) >= EARLY_S * RATE_HZ:

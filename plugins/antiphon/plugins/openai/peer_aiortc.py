@@ -10,12 +10,12 @@ import asyncio
 import re
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCSessionDescription
 from aiortc.exceptions import InvalidAccessError, InvalidStateError, OperationError
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
-from av import AudioStream, Packet
+from av import Packet
 
 from antiphon.plugins.openai.peer import CHANNEL, DEFAULT_MAX_MESSAGE, PeerEvents, Samples
 from antiphon.plugins.webrtc.opus import OpusEncoder
@@ -23,9 +23,12 @@ from antiphon.plugins.webrtc.receive import ReceivedAudio
 
 __all__ = ["AiortcPeer"]
 
-_Packet = Packet[AudioStream] if TYPE_CHECKING else Packet
 _CLOCK = Fraction(1, 48_000)  # s; of RTP time, RFC 7587
 _CLOCK_FRAME = 960
+if TYPE_CHECKING:
+    from av.stream import Stream
+
+    _Packet: TypeAlias = Packet[Stream]
 _MAX_QUEUED = 10  # packets, 200 ms: more would be delay for good
 
 
