@@ -6,15 +6,15 @@ the voice pauses and when a speech has grown long, not at its onset. The recogni
 
 - Not the likeliest text counts but the likeliest few, each with its probability: "Yeah." at 0.3 beside
   "No." at 0.25 is no answer, and "Okay.", "okay" and "Okay" together are one.
-- On coughs, laughs, keys and horns Whisper invents words and half knows it: many texts, each hardly
-  likely, and a high no-speech probability. Both are evidence (`trust`): doubtful words count less, and
-  where there are none that can be believed and Whisper says itself that nobody speaks, it was a sound.
+- On coughs, laughs, keys and horns Whisper invents words and half knows it (`trust.py`): doubtful words
+  count less, and where there are none that can be believed and Whisper says itself that nobody speaks,
+  it was a sound.
 - Digital silence around a word is nothing that Whisper was trained on and makes it doubt good words, so
   a faint noise is laid under all of it.
 
-English only with the packaged weights; a multilingual model in ``ANTIPHON_WHISPER_DIR`` brings every
-language that has lists. Where an STT hears the call anyway, give its interim transcripts to
-`words.opinion_of_text` and leave this judge out.
+English is read by the packaged weights; every other language that has lists by Whisper base if it is
+installed (`multilingual.py`), or all of them by a multilingual model in ``ANTIPHON_WHISPER_DIR``. Where an
+STT hears the call anyway, give its interim transcripts to `words.opinion_of_text` and leave this judge out.
 """
 
 from __future__ import annotations
@@ -29,35 +29,41 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from antiphon.agents.errors import ConfigError
 from antiphon.agents.interruption.judges import LONGEST_S, RATE_HZ, Occasion, Question
-from antiphon.plugins.judges.words import count_words, opinion_of_text
+from antiphon.agents.logs import get_logger
+from antiphon.plugins.judges.multilingual import find_multilingual
+from antiphon.plugins.judges.trust import BASE, TINY_EN, Trust, curve
+from antiphon.plugins.judges.words import count_words, lexicon, opinion_of_text
 from antiphon.plugins.local.ears import Reading, WhisperEars
 
-__all__ = ["LexicalJudge", "text_of", "trust", "weigh"]
+__all__ = ["LexicalJudge", "text_of", "weigh"]
+
+log = get_logger(__name__)
 
 _WINDOW_S: Final = 7.4  # s; what fits the shortest window, with its margin of silence
 _READINGS: Final = 5  # chosen
 _DITHER: Final = 0.0005  # of full scale, rms: -66 dBFS, a quiet room; chosen
 
-# `trust` is a logistic curve over two pieces of evidence, fitted to 100 short utterances that Piper spoke
-# (varied in pace, pitch, level, noise and band) against 50 generated coughs, keys, tones, breaths and
-# laughs: no clip that a judge is scored on. Rounded.
-_LIKELY: Final = -2.2  # log-probability a word at which a reading is worth half
-_LIKELY_SLOPE: Final = 3.5
-_NO_SPEECH: Final = 0.5
-_NO_SPEECH_SLOPE: Final = 2.3
 _LEAST_TRUST: Final = 0.2  # below it there are no words; chosen
-# The opinion on a sound. Of that material 44 of 50 sounds were taken for one and none of 50 turns (so 6 % at
-# most, with 95 % confidence); weakened for rooms that are louder.
+_NO_SPEECH: Final = 0.5  # Whisper's probability of it from which it says that nobody speaks; chosen
+# The opinion on a sound that holds no words; `train_lexical` counts how many turns it would hit. Chosen.
 _WORDLESS: Final = 0.1
 
 # A listener's word, drawn out ("oookay"), and the voice that belongs to no word; chosen.
 _SLOW_WORD_S: Final = 0.7
 _FREE_S: Final = 0.5
 
+_SILENCE: Final = np.zeros(RATE_HZ // 2, dtype=np.float32)
+
 
 def weigh(
-    readings: Sequence[Reading], language: str, *, voiced_s: float = 0.0, more_to_come: bool = False
+    readings: Sequence[Reading],
+    language: str,
+    *,
+    voiced_s: float = 0.0,
+    more_to_come: bool = False,
+    trust: Trust | None = None,
 ) -> float | None:
     """The probability, 0 to 1, that who said this over the agent wants the floor; None for no opinion.
 
@@ -66,6 +72,7 @@ def weigh(
         language: Of the texts, as BCP 47.
         voiced_s: Voice in the stretch. A listener's words that fill little of it are not all that was said.
         more_to_come: The person still speaks.
+        trust: The recogniser's curve; that of the packaged English one when not given.
     """
     told = [
         (math.exp(reading.logprob), opinion, reading)
@@ -82,7 +89,7 @@ def weigh(
     # Texts that tell nothing are no reason to believe those that do.
     silent = sum(math.exp(reading.logprob) for reading in readings) - mass
     words = count_words(best.text, language)
-    believed = trust(math.log(mass), words, best.no_speech) * mass / (mass + silent)
+    believed = (trust or curve(TINY_EN)).of(math.log(mass), words, best.no_speech) * mass / (mass + silent)
     if believed < _LEAST_TRUST:
         return wordless
     if opinion < 0.5 and voiced_s > _FREE_S + _SLOW_WORD_S * words:
@@ -90,20 +97,7 @@ def weigh(
     return believed * opinion + (1.0 - believed) * 0.5
 
 
-def trust(logprob: float, words: float, no_speech: float) -> float:
-    """How far a reading can be believed, 0 to 1.
-
-    Args:
-        logprob: Natural logarithm of the probability of all texts that amount to it.
-        words: How many it has. The first costs about twice what each further one does: whether there is
-            a capital, a full stop, an end.
-        no_speech: Whisper's probability that there was no speech.
-    """
-    likely = logprob / ((words + 1.0) / 2.0) - _LIKELY
-    return _logistic(_LIKELY_SLOPE * likely + _NO_SPEECH_SLOPE * (_NO_SPEECH - no_speech))
-
-
-def text_of(readings: Sequence[Reading], language: str) -> str:
+def text_of(readings: Sequence[Reading], language: str, *, trust: Trust | None = None) -> str:
     """The likeliest text, or none of it where it is not to be believed."""
     if not readings:
         return ""
@@ -111,16 +105,14 @@ def text_of(readings: Sequence[Reading], language: str) -> str:
     same = [reading for reading in readings if _plain(reading.text) == _plain(best.text)]
     mass = sum(math.exp(reading.logprob) for reading in same)
     words = count_words(best.text, language)
-    believed = mass > 0.0 and trust(math.log(mass), words, best.no_speech) >= _LEAST_TRUST
+    believed = (
+        mass > 0.0 and (trust or curve(TINY_EN)).of(math.log(mass), words, best.no_speech) >= _LEAST_TRUST
+    )
     return best.text if believed else ""
 
 
 def _plain(text: str) -> str:
     return " ".join(re.findall(r"\w+", text.lower()))
-
-
-def _logistic(value: float) -> float:
-    return 1.0 / (1.0 + math.exp(-min(max(value, -50.0), 50.0)))
 
 
 @cache
@@ -137,52 +129,93 @@ class LexicalJudge:
         folder: A Whisper model for CTranslate2; without it ``ANTIPHON_WHISPER_DIR``, then the packaged one.
         assume: The language, as BCP 47, of a call that does not say; empty to be silent there.
         ears: A recogniser to share, in place of one of its own.
+        others: A recogniser for languages that the first one does not know; without it, and without ``ears``,
+            the packaged multilingual one, if it is installed, from the first such question on.
 
     Raises:
         ConfigError: There is no such model, or none is installed.
     """
 
     name = "lexical"
-    occasions = frozenset({Occasion.PAUSE, Occasion.LONG})
+    occasions = frozenset({Occasion.PAUSE, Occasion.LONG, Occasion.ASIDE})
 
     def __init__(
-        self, folder: str | Path | None = None, *, assume: str = "en", ears: WhisperEars | None = None
+        self,
+        folder: str | Path | None = None,
+        *,
+        assume: str = "en",
+        ears: WhisperEars | None = None,
+        others: WhisperEars | None = None,
     ) -> None:
         self._ears = WhisperEars(folder) if ears is None else ears
         self._assume = assume
+        self._others = others
+        self._look = ears is None and others is None  # for the packaged one
 
     def warm_up(self) -> None:
-        """Loads the model and runs it once, on this thread: half a second that no call need wait for.
+        """Loads the model of the assumed language, or of English, and runs it once, on this thread: half a
+        second that no call need wait for.
 
         Raises:
             ModelUnavailable: The recogniser's packages are not installed.
         """
-        self._ears.readings(np.zeros(RATE_HZ // 2, dtype=np.float32), "en", count=_READINGS)
+        language = _primary(self._assume) or "en"
+        (self._ears_for(language) or self._ears).readings(_SILENCE, language, count=_READINGS)
 
     def opinion(self, question: Question) -> float | None:
-        """As `Judge.opinion`. About 0.1 s on this thread, most of it without the GIL.
+        """As `Judge.opinion`. About 0.1 s on this thread, 0.15 s for a language other than English; most of
+        it without the GIL.
 
         Raises:
             ModelUnavailable: The recogniser's packages are not installed.
         """
+        language = self._language(question)
+        if lexicon(language) is None:
+            return None
+        if question.occasion is Occasion.ASIDE:
+            trust = self._trust(language).of
+            return weigh_aside(self.readings(question), language, asked=question.asked, trust=trust)
         return weigh(
             self.readings(question),
-            self._language(question),
+            language,
             voiced_s=question.voiced_s,
             more_to_come=question.occasion is Occasion.LONG,
+            trust=self._trust(language),
         )
 
     def text(self, question: Question) -> str:
         """What the person says, as far as it can be believed; empty where it cannot."""
-        return text_of(self.readings(question), self._language(question))
+        language = self._language(question)
+        return text_of(self.readings(question), language, trust=self._trust(language))
 
     def readings(self, question: Question) -> tuple[Reading, ...]:
-        """The likeliest texts of a question; none for a language that this recogniser does not know."""
+        """The likeliest texts of a question; none for a language that no recogniser here knows."""
         language = self._language(question)
-        if not language or (language != "en" and not self._ears.multilingual):
+        ears = self._ears_for(language)
+        if ears is None:
             return ()
         sound = question.audio[-round(_WINDOW_S * RATE_HZ) :].astype(np.float32) / 32768.0
-        return self._ears.readings(sound + _dither()[: len(sound)], language, count=_READINGS)
+        return ears.readings(sound + _dither()[: len(sound)], language, count=_READINGS)
+
+    def _ears_for(self, language: str) -> WhisperEars | None:
+        if not language:
+            return None
+        if language == "en" or self._ears.multilingual:
+            return self._ears
+        if self._look:
+            self._look = False
+            try:
+                self._others = WhisperEars(find_multilingual())
+            except ConfigError as error:
+                log.info("only English is read", error=str(error))
+        return self._others
+
+    def _trust(self, language: str) -> Trust:
+        return curve(TINY_EN if language == "en" and not self._ears.multilingual else BASE)
 
     def _language(self, question: Question) -> str:
-        return re.split(r"[-_]", question.language or self._assume, maxsplit=1)[0].lower()
+        return _primary(question.language or self._assume)
+
+
+def _primary(language: str) -> str:
+    return re.split(r"[-_]", language, maxsplit=1)[0].lower()
