@@ -1,29 +1,46 @@
-"""The local realtime model over WebSocket: the addresses it serves, and who may connect.
+"""The local realtime model's addresses: WebSocket and WebRTC, and who may connect.
 
-Each connection is a `Session`. Loopback unless told otherwise.
+    GET  /v1/realtime                  a WebSocket session; with ``call_id`` a sideband to a WebRTC one
+    POST /v1/realtime/calls            a WebRTC session (see `calls`); 501 without the extra ``webrtc``
+    POST /v1/realtime/calls/ID/hangup  ends one
+    POST /v1/realtime/client_secrets   an ephemeral key
+
+Each connection is a `Session`. Loopback unless told otherwise, media included.
 """
 
 from __future__ import annotations
 
-import json
+import asyncio
 import secrets
+import time
+from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from aiohttp import web
 
 from antiphon.agents.errors import ConfigError, MisuseError
+from antiphon.agents.logs import get_logger
+from antiphon.plugins.local import calls
+from antiphon.plugins.local.calls import fault
 from antiphon.plugins.local.engines import Engines
+from antiphon.plugins.local.keys import EPHEMERAL, Keys, Secret
 from antiphon.plugins.local.session import Session, SessionOptions
+from antiphon.plugins.local.transport import SocketTransport, Transport
 
 __all__ = ["LocalRealtimeServer", "Session"]
 
+log = get_logger(__name__)
+
 MAX_MESSAGE = 22 * 1024 * 1024  # bytes; an append of 15 MiB in base64
 SPEED = 8.0  # times real time; hosted models send 3 to 5 s of audio in the first second
+MAX_SESSIONS = 64  # chosen: far more than ears and voice of one machine serve
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+_EVERYWHERE = ("0.0.0.0", "::", "")
 
 
 class LocalRealtimeServer:
-    """Serves the protocol on ``ws://host:port/v1/realtime``.
+    """Serves the protocol on ``ws://host:port/v1/realtime``, and over WebRTC beside it.
 
     Args:
         engines: Ears, brain and voice, shared by all sessions.
@@ -32,6 +49,9 @@ class LocalRealtimeServer:
         api_key: The key that clients must show; None takes any, but one must be shown.
         session_limit_s: Longest duration of a session, s.
         speed: How many times faster than real time replies go out.
+        max_sessions: Sessions at a time; more are refused with 429.
+        media_addresses: To offer WebRTC's UDP ports on. By default the one it listens on, or those of
+            every interface if it listens on all.
     """
 
     def __init__(
@@ -43,17 +63,28 @@ class LocalRealtimeServer:
         api_key: str | None = None,
         session_limit_s: float = 3600.0,
         speed: float = SPEED,
+        max_sessions: int = MAX_SESSIONS,
+        media_addresses: Sequence[str] | None = None,
     ) -> None:
         if session_limit_s <= 0:
             raise ConfigError("session_limit_s", session_limit_s, "more than 0 s")
+        if max_sessions < 1:
+            raise ConfigError("max_sessions", max_sessions, "1 or more")
         self.engines = engines
         self.sessions: set[Session] = set()
         """The sessions that are open."""
         self._host = host
         self._port = port
-        self._api_key = api_key
+        self._keys = Keys(api_key)
         self._limit_s = session_limit_s
         self._speed = speed
+        self._max_sessions = max_sessions
+        if media_addresses is None and host not in _EVERYWHERE:
+            media_addresses = ["127.0.0.1" if host in _LOOPBACK else host]
+        self._media_addresses = media_addresses
+        self._calls: dict[str, Session] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._opening = 0
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> None:
@@ -62,8 +93,11 @@ class LocalRealtimeServer:
         Raises:
             ConfigError: The port is taken.
         """
-        app = web.Application(client_max_size=MAX_MESSAGE)
+        app = web.Application(client_max_size=MAX_MESSAGE, middlewares=[self._guard])
         app.router.add_get("/v1/realtime", self._connect)
+        app.router.add_post("/v1/realtime/calls", self._call)
+        app.router.add_post("/v1/realtime/calls/{call_id}/hangup", self._hang_up)
+        app.router.add_post("/v1/realtime/client_secrets", self._make_secret)
         app.router.add_get("/v1/models", self._models)
         app.router.add_get("/healthz", self._health)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
@@ -83,6 +117,7 @@ class LocalRealtimeServer:
         """Ends every session and stops listening."""
         for session in list(self.sessions):
             await session.aclose()
+        await asyncio.gather(*self._tasks, return_exceptions=True)  # `_ended` has told of faults
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
@@ -113,6 +148,17 @@ class LocalRealtimeServer:
         """As OpenAI's clients want it: their ``base_url``."""
         return f"http://{self._host}:{self.port}/v1"
 
+    @property
+    def calls_url(self) -> str:
+        """Where WebRTC's offers are posted."""
+        return f"{self.base_url}/realtime/calls"
+
+    def make_session(self, transport: Transport, options: SessionOptions) -> Session:
+        """One connection's session. Overridden by the scripted server, whose sessions are recorded."""
+        return Session(transport, self.engines, **options)
+
+    # Requests.
+
     async def _health(self, _: web.Request) -> web.Response:
         return web.json_response({"status": "ok", "sessions": len(self.sessions)})
 
@@ -122,30 +168,124 @@ class LocalRealtimeServer:
         return web.json_response({"object": "list", "data": [model]})
 
     async def _connect(self, request: web.Request) -> web.StreamResponse:
-        self._authenticate(request)
+        secret = self._authenticate(request)
+        call_id = request.query.get("call_id")
+        call = None if call_id is None else self._find_call(call_id)
+        if call is None:
+            self._admit()
         socket = web.WebSocketResponse(
             max_msg_size=MAX_MESSAGE, protocols=("realtime",), heartbeat=30.0, compress=False
         )
         await socket.prepare(request)
-        session = self.make_session(request, socket)
+        transport = SocketTransport(request, socket)
+        if call is not None:
+            await call.join(transport)
+        else:
+            settings = secret.settings if secret is not None else None
+            session = self.make_session(transport, self._options(request, settings))
+            await self._run(session)
+        return socket
+
+    async def _call(self, request: web.Request) -> web.Response:
+        secret = self._authenticate(request)
+        try:
+            from antiphon.plugins.local.peer import BadOffer, PeerTransport
+        except ModuleNotFoundError:
+            text = "This server has no WebRTC: install antiphon[webrtc], or connect by WebSocket."
+            raise fault(web.HTTPNotImplemented, text, "webrtc_not_installed") from None
+        sdp, settings = await calls.offer(request)
+        if settings is None and secret is not None:
+            settings = secret.settings
+        self._admit()
+        self._opening += 1
+        transport = PeerTransport(self._media_addresses)
+        try:
+            session = self.make_session(transport, self._options(request, settings))
+            answer = await transport.answer(sdp)
+        except BadOffer as error:
+            await transport.close()
+            raise fault(web.HTTPBadRequest, str(error), "invalid_sdp", "sdp") from None
+        except BaseException:  # the client went away, or the server stops: the peer must not stay
+            transport.drop()
+            raise
+        finally:
+            self._opening -= 1
+        call_id = f"rtc_{secrets.token_hex(12)}"
+        self._calls[call_id] = session
+        task = asyncio.create_task(self._run(session, call_id), name="antiphon-model-call")
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        headers = {"Location": f"/v1/realtime/calls/{call_id}"}
+        return web.Response(status=201, text=answer, content_type="application/sdp", headers=headers)
+
+    async def _hang_up(self, request: web.Request) -> web.Response:
+        self._authenticate(request)
+        await self._find_call(request.match_info["call_id"]).aclose(1000, "hung up")
+        return web.Response()
+
+    async def _make_secret(self, request: web.Request) -> web.Response:
+        if self._authenticate(request) is not None:
+            raise fault(web.HTTPUnauthorized, "An ephemeral key makes no others.", "invalid_api_key")
+        seconds, settings = await calls.expiry(request)
+        secret = self._keys.make(settings, seconds, time.time())
+        return web.json_response(calls.public_secret(secret.value, secret.expires_at, settings))
+
+    # Sessions.
+
+    async def _run(self, session: Session, call_id: str = "") -> None:
         self.sessions.add(session)
         try:
             await session.run()
         finally:
             self.sessions.discard(session)
-        return socket
+            self._calls.pop(call_id, None)
 
-    def make_session(self, request: web.Request, socket: web.WebSocketResponse) -> Session:
-        """One connection's session. Overridden by the scripted server, whose sessions are recorded."""
-        return Session(request, socket, self.engines, **self.session_options(request))
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("a call ended by a fault", exc_info=error)
 
-    def session_options(self, request: web.Request) -> SessionOptions:
-        """Those of `Session`."""
-        model = request.query.get("model") or "local"
-        return {"model": model, "limit_s": self._limit_s, "speed": self._speed}
+    def _options(self, request: web.Request, settings: Mapping[str, Any] | None) -> SessionOptions:
+        given = settings.get("model") if settings is not None else None
+        model = given or request.query.get("model") or "local"
+        return {"model": model, "limit_s": self._limit_s, "speed": self._speed, "settings": settings}
 
-    def _authenticate(self, request: web.Request) -> None:
-        """Refuses a request without the key, before any upgrade."""
+    def _admit(self) -> None:
+        if len(self.sessions) + self._opening >= self._max_sessions:
+            text = f"This server holds {self._max_sessions} sessions at a time; try again later."
+            raise fault(web.HTTPTooManyRequests, text, "rate_limit_exceeded")
+
+    def _find_call(self, call_id: str) -> Session:
+        call = self._calls.get(call_id)
+        if call is None:
+            raise fault(web.HTTPNotFound, f"No call with id '{call_id}'.", "call_not_found", "call_id")
+        return call
+
+    # Who may.
+
+    @web.middleware
+    async def _guard(self, request: web.Request, handler: Any) -> web.StreamResponse:
+        """Keeps pages out that may not come, answers their preflights, and lets the others read."""
+        origin = request.headers.get("Origin")
+        if not calls.may_come_from(origin, any_page=not self._keys.any):
+            text = (
+                f"A page of {origin} may not use this server: only pages of this machine may, without a key."
+            )
+            raise fault(web.HTTPForbidden, text, "origin_not_allowed")
+        headers = calls.page_headers(request)
+        if request.method == "OPTIONS" and origin is not None:
+            return web.Response(status=204, headers=headers)
+        try:
+            response: web.StreamResponse = await handler(request)
+        except web.HTTPException as error:
+            error.headers.update(headers)
+            raise
+        if not response.prepared:
+            response.headers.update(headers)
+        return response
+
+    def _authenticate(self, request: web.Request) -> Secret | None:
+        """The ephemeral key of a request, None if it has the server's. Refuses others, before any upgrade."""
         key = ""
         kind, _, value = request.headers.get("Authorization", "").partition(" ")
         if kind.lower() == "bearer":
@@ -153,10 +293,12 @@ class LocalRealtimeServer:
         for protocol in request.headers.get("Sec-WebSocket-Protocol", "").split(","):
             if protocol.strip().startswith("openai-insecure-api-key."):
                 key = protocol.strip().removeprefix("openai-insecure-api-key.")
-        if key and (self._api_key is None or secrets.compare_digest(key.encode(), self._api_key.encode())):
-            return
+        found = self._keys.check(key, time.time())
+        if isinstance(found, Secret):
+            return found
+        if found:
+            return None
         what = "Incorrect API key provided." if key else "You didn't provide an API key."
-        error = {"message": what, "type": "invalid_request_error", "param": None, "code": "invalid_api_key"}
-        raise web.HTTPUnauthorized(
-            text=json.dumps({"error": error}), content_type="application/json", reason="Unauthorized"
-        )
+        if key.startswith(EPHEMERAL):
+            what = "Ephemeral token expired, or not of this server."
+        raise fault(web.HTTPUnauthorized, what, "invalid_api_key")

@@ -1,8 +1,9 @@
-"""One connection of the local realtime model: a shell around the protocol core.
+"""One session of the local realtime model: a shell around the protocol core.
 
-One task feeds the core, in order, from one queue: the client's messages, the engines' results,
+One task feeds the core, in order, from one queue: the client's messages and audio, the engines' results,
 deadlines. Replies and hearing run in tasks of their own and put what they have into the queue. Speech in
-what was appended is looked for between two events, a second of audio at a time.
+what came is looked for between two events, a second of audio at a time. How the client is reached is the
+`Transport`'s; further connections may join, to see the same events and send their own.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ import math
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import aclosing
 from typing import Any, TypedDict
 
 import numpy as np
-from aiohttp import WSMsgType, web
 from numpy.typing import NDArray
 
 from antiphon.agents.errors import ModelError
@@ -28,13 +29,16 @@ from antiphon.plugins.local.protocol import (
     CancelReply,
     Close,
     Core,
+    Flush,
     Listen,
     Output,
+    Play,
     Send,
     StartReply,
     Transcribe,
 )
 from antiphon.plugins.local.speaker import Reply, Words, reply
+from antiphon.plugins.local.transport import Transport
 from antiphon.plugins.silero import SileroVad
 
 __all__ = ["Session", "SessionOptions"]
@@ -56,34 +60,39 @@ class SessionOptions(TypedDict):
     """The session's longest duration, s."""
     speed: float
     """How many times faster than real time replies go out."""
+    settings: Mapping[str, Any] | None
+    """Of the session, as in a ``session.update``, before it begins."""
 
 
 class Session:
-    """One connection.
+    """One session.
 
     Args:
-        request: The client's.
-        socket: What it was upgraded to.
+        transport: To the client.
         engines: Ears, brain and voice.
-        model: As in `SessionOptions`, like the next two.
+        model: As in `SessionOptions`, like the next three.
         limit_s: s.
         speed: Times real time.
+        settings: Of the session.
         await_ears: Of `Core`.
+
+    Raises:
+        Refusal: Something of ``settings`` cannot be.
     """
 
     def __init__(
         self,
-        request: web.Request,
-        socket: web.WebSocketResponse,
+        transport: Transport,
         engines: Engines,
         *,
         model: str,
         limit_s: float,
         speed: float,
+        settings: Mapping[str, Any] | None = None,
         await_ears: bool = True,
     ) -> None:
-        self._request = request
-        self._socket = socket
+        self._transport = transport
+        self._joined: set[Transport] = set()
         self._engines = engines
         self._speed = speed
         self._core = Core(
@@ -93,10 +102,13 @@ class Session:
             wall=time.time(),
             limit_s=limit_s,
             await_ears=await_ears,
+            track=transport.media is not None,
+            settings=settings,
         )
         self._queue: asyncio.Queue[Task | None] = asyncio.Queue(maxsize=256)
         self._replies: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._track_told = False
         self._vad: SileroVad | None = None
         self._windows = Windows()
         self._window_end_ms = 0.0
@@ -104,33 +116,54 @@ class Session:
 
     async def run(self) -> None:
         """Serves until either side closes."""
-        reader = asyncio.create_task(self._read(), name="antiphon-model-read")
+        readers = [asyncio.create_task(self._read(), name="antiphon-model-read")]
+        if self._transport.media is not None:
+            self._transport.media.on_played = self._track_moved
+            readers.append(asyncio.create_task(self._hear_track(), name="antiphon-model-hear"))
         try:
             await self._carry_out(self._core.start())
-            while not self._socket.closed:
+            while not self._transport.closed:
                 step = await self._next()
                 if step is None:
                     break
+                await self._follow_track()
                 await self._carry_out(step(time.monotonic()))
                 await self._detect()
         except ConnectionError:
             log.debug("a client went away")
         finally:
-            tasks = [reader, *self._tasks, *self._replies.values()]
+            tasks = [*readers, *self._tasks, *self._replies.values()]
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            if not self._socket.closed:
-                await self._socket.close()
+            await self.aclose(1000, "")
+            while not self._queue.empty():  # a sideband may wait for room in it
+                self._queue.get_nowait()
 
-    async def aclose(self) -> None:
-        """Closes the connection."""
-        await self._socket.close(code=1001, message=b"server stops")
+    async def join(self, transport: Transport) -> None:
+        """Serves another connection to this session until either side closes: a sideband.
+
+        It is shown every event from now on, audio aside, and what it sends counts like the client's own.
+        """
+        try:
+            await transport.send(json.dumps(self._core.joined().event))
+            self._joined.add(transport)
+            async with aclosing(transport.messages()) as messages:
+                async for message in messages:
+                    await self._take(message)
+        except ConnectionError:
+            log.debug("a sideband went away")
+        finally:
+            self._joined.discard(transport)
+
+    async def aclose(self, code: int = 1001, reason: str = "server stops") -> None:
+        """Closes the connection, and those that joined."""
+        for transport in (*self._joined, self._transport):
+            await transport.close(code, reason)
 
     def drop(self) -> None:
         """Cuts the connection without a closing handshake, as a network does."""
-        if self._request.transport is not None:
-            self._request.transport.abort()
+        self._transport.drop()
 
     async def report(self, message: str) -> None:
         """Sends an ``error`` event that changes nothing."""
@@ -160,13 +193,8 @@ class Session:
     async def _read(self) -> None:
         cancelled = False
         try:
-            async for message in self._socket:
-                if message.type is WSMsgType.TEXT:
-                    await self._take(message.data)
-                elif message.type is WSMsgType.BINARY:
-                    await self._queue.put(
-                        lambda now: self._core.refuse("Only JSON text frames are understood.")
-                    )
+            async for message in self._transport.messages():
+                await self._take(message)
         except asyncio.CancelledError:
             cancelled = True
             raise
@@ -175,9 +203,33 @@ class Session:
             if not cancelled:
                 await self._queue.put(None)
 
-    async def _take(self, text: str) -> None:
+    async def _hear_track(self) -> None:
+        media = self._transport.media
+        assert media is not None
+        async for samples in media.heard():
+            await self._queue.put(lambda now, heard=samples: self._core.hear(heard))  # type: ignore[misc]
+
+    def _track_moved(self, position: int) -> None:
+        """Has the core told before long, though nothing else may happen."""
+        if not self._track_told and not self._queue.full():
+            self._track_told = True
+            self._queue.put_nowait(self._tell_track)
+
+    def _tell_track(self, now: float) -> tuple[Output, ...]:
+        self._track_told = False
+        return ()  # `_follow_track` comes before each step
+
+    async def _follow_track(self) -> None:
+        """Tells the core how far its track is, so that what it decides next is right to the frame."""
+        if self._transport.media is not None:
+            await self._carry_out(self._core.played(self._transport.media.position))
+
+    async def _take(self, message: str | bytes) -> None:
+        if isinstance(message, bytes):
+            await self._queue.put(lambda now: self._core.refuse("Only JSON text frames are understood."))
+            return
         try:
-            event: Any = json.loads(text)
+            event: Any = json.loads(message)
         except (ValueError, RecursionError):  # ValueError: also a number of thousands of digits
             await self._queue.put(lambda now: self._core.refuse("The message is not valid JSON."))
             return
@@ -228,12 +280,22 @@ class Session:
             elif isinstance(output, CancelReply):
                 if task := self._replies.pop(output.response_id, None):
                     task.cancel()
+            elif isinstance(output, Play) and self._transport.media is not None:
+                self._transport.media.play(output.samples)
+            elif isinstance(output, Flush) and self._transport.media is not None:
+                self._transport.media.flush()
             elif isinstance(output, Close):
-                await self._socket.close(code=output.code, message=output.reason.encode())
+                await self.aclose(output.code, output.reason)
 
     async def send(self, event: dict[str, Any]) -> None:
         """Sends an event. Overridden by the scripted server, which records it."""
-        await self._socket.send_str(json.dumps(event))
+        text = json.dumps(event)
+        await self._transport.send(text)
+        for transport in list(self._joined):
+            try:
+                await transport.send(text)
+            except ConnectionError:
+                self._joined.discard(transport)
 
     def _spawn(self, coro: Coroutine[None, None, None]) -> None:
         task: asyncio.Task[None] = asyncio.create_task(coro)

@@ -24,7 +24,6 @@ from types import TracebackType
 from typing import Any, Literal
 
 import numpy as np
-from aiohttp import web
 
 from antiphon.agents.errors import ConfigError, MisuseError, ModelUnavailable
 from antiphon.plugins.local.engines import (
@@ -40,8 +39,9 @@ from antiphon.plugins.local.engines import (
 )
 from antiphon.plugins.local.protocol import Output, StartReply
 from antiphon.plugins.local.server import LocalRealtimeServer
-from antiphon.plugins.local.session import Session
+from antiphon.plugins.local.session import Session, SessionOptions
 from antiphon.plugins.local.speaker import Whole
+from antiphon.plugins.local.transport import Transport
 
 __all__ = ["Say", "ScriptedServer", "WireRecord", "chirp_reply", "load_script", "tone"]
 
@@ -312,7 +312,7 @@ class ScriptedServer(LocalRealtimeServer):
         for session in list(self.sessions):
             session.drop()
 
-    def make_session(self, request: web.Request, socket: web.WebSocketResponse) -> Session:
+    def make_session(self, transport: Transport, options: SessionOptions) -> Session:
         self._connections += 1
         number = self._connections
 
@@ -320,8 +320,7 @@ class ScriptedServer(LocalRealtimeServer):
             self.wire.append(WireRecord(time.monotonic(), direction, _without_audio(event), number))
             self._changed.set()
 
-        options = self.session_options(request)
-        return _Session(record, request, socket, self.engines, **options, await_ears=self._await_ears)
+        return _Session(record, transport, self.engines, **options, await_ears=self._await_ears)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
