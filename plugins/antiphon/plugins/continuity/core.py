@@ -320,7 +320,11 @@ class Core:
         failure = outage.cause if outage is not None else None
         lost_for_s = self._now - outage.since if outage is not None else 0.0
         # A line that was on its way for a cap, when the other failed, takes over for that failure.
-        reason = f.Reason.FAILURE if failure is not None and outage and outage.endpoint is not None else line.reason
+        reason = (
+            f.Reason.FAILURE
+            if failure is not None and outage and outage.endpoint is not None
+            else line.reason
+        )
         if line.reason is f.Reason.COMPACTION:
             self._compacted_at = self._now
         self._active, self._coming, self._outage, self._wanted = number, None, None, None
@@ -339,14 +343,21 @@ class Core:
         opening = not line.ready
         if failure.kind is Kind.REFUSED:
             self.refusals[line.endpoint] = (self._now + self.options.refused_s, failure)
-        if failure.recovery.counts or (opening and failure.recovery.leaves and failure.kind is not Kind.REFUSED):
+        if failure.recovery.counts or (
+            opening and failure.recovery.leaves and failure.kind is not Kind.REFUSED
+        ):
             options = self.options
-            self.gate.failed(self.endpoints[line.endpoint], self._now, int(options.trip_after), options.rest_s)
+            self.gate.failed(
+                self.endpoints[line.endpoint], self._now, int(options.trip_after), options.rest_s
+            )
         tries = self._tries[line.endpoint]
         tries.count += 1
         # A session that worked and dropped is replaced at once; one that would not open waits.
         wait = backoff_s(
-            tries.count - (0 if opening else 1), self.options.retry_s, self.options.retry_most_s, self.random()
+            tries.count - (0 if opening else 1),
+            self.options.retry_s,
+            self.options.retry_most_s,
+            self.random(),
         )
         tries.not_before = self._now + wait
         for reply in self._replies.values():

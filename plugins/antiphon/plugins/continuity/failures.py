@@ -186,7 +186,9 @@ def _chain(error: BaseException) -> list[BaseException]:
 
 def _about_connection(error: BaseException) -> bool:
     names = {cls.__name__ for cls in type(error).__mro__}
-    return isinstance(error, OSError) or bool(names & {"APIConnectionError", "ClientError", "ConnectionClosed"})
+    return isinstance(error, OSError) or bool(
+        names & {"APIConnectionError", "ClientError", "ConnectionClosed"}
+    )
 
 
 def _status(error: BaseException) -> int | None:
