@@ -1,0 +1,1 @@
+"""Calls are queued, placed, watched and restored."""
