@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -53,6 +54,14 @@ class Call:
                 self.changed.clear()
                 await self.changed.wait()
         return [event for event in self.events if event["type"] == kind][count - 1]
+
+    async def played(self) -> None:
+        """Waits until the track has sent everything it was given."""
+        gone = asyncio.Event()
+        self.track.on_played = lambda _: gone.set()
+        while self.track.queued_samples:
+            gone.clear()
+            await gone.wait()
 
     def take(self, text: str) -> None:
         event = json.loads(text)
@@ -115,6 +124,7 @@ class CallsServer:
         """Given to the next offers, in order."""
         self.came = asyncio.Event()
         self.max_message: int | None = None
+        """Named in the answers; 0 for none."""
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
@@ -174,7 +184,8 @@ class CallsServer:
         await peer.setLocalDescription(await peer.createAnswer())
         sdp = peer.localDescription.sdp
         if self.max_message is not None:
-            sdp = sdp.replace("a=max-message-size:65536", f"a=max-message-size:{self.max_message}")
+            line = f"a=max-message-size:{self.max_message}\r\n" if self.max_message else ""
+            sdp = re.sub(r"a=max-message-size:\d+\r\n", line, sdp)
         return web.Response(
             status=201,
             text=sdp,

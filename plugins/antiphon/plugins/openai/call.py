@@ -279,13 +279,12 @@ class Call:
 
     def _watch(self, now: float) -> None:
         """Ends a call whose path was lost for longer than the grace time."""
-        peer, fenced = self._peer, self._up.fenced_since
+        peer, since = self._peer, self._up.unanswered_since
         if peer is not None and peer.packets != self._packets:
             self._packets, self._seen_at = peer.packets, now
         unheard = now - self._seen_at
-        waiting = fenced is not None and now - fenced > _SILENT_S and self._up.answers
         lost_for = now - self._lost_at if self._lost_at is not None else 0.0
-        if waiting and unheard > _SILENT_S:
+        if since is not None and min(now - since, unheard) > _SILENT_S:
             lost_for = max(lost_for, unheard)
         if lost_for > self._options.grace_s:
             self._ended(f"nothing came over WebRTC for {self._options.grace_s:g} s")

@@ -82,9 +82,9 @@ class Uplink:
         self._voice_left_at: float | None = None
         self._in_buffer = 0  # samples that the server's buffer holds
         self._turn = False  # a voice was given since the last commit or clear
-        self._fence: tuple[Kind, float] | None = None
-        self.answers = True
-        """Whether this server answers commits and clears at all."""
+        self._fence: tuple[Kind, float] | None = None  # the answer a voice waits for, and since when
+        self._unanswered_since: float | None = None
+        self._answered: bool | None = None  # whether this server answers them; None: not known yet
         self._cleared_at = float("-inf")
         self.skipped = 0
         """Samples of quiet left out so far."""
@@ -95,9 +95,9 @@ class Uplink:
         return (self._queued + len(self._rest)) / RATE_HZ
 
     @property
-    def fenced_since(self) -> float | None:
-        """When the last commit or clear was sent, s, if it has no answer yet."""
-        return None if self._fence is None else self._fence[1]
+    def unanswered_since(self) -> float | None:
+        """Since when a commit or clear has no answer, s; None if none is due, or this server gives none."""
+        return self._unanswered_since if self._answered else None
 
     def audio(self, samples: Samples) -> None:
         """Takes the next audio, mono int16, shape (n,), 24 kHz."""
@@ -130,7 +130,8 @@ class Uplink:
 
     def answered(self, kind: Kind) -> None:
         """The server answered a commit or clear, with an event or an error."""
-        self.answers = True
+        self._answered = True
+        self._unanswered_since = None
         if self._fence is not None and self._fence[0] == kind:
             self._fence = None
 
@@ -199,22 +200,24 @@ class Uplink:
         self._in_buffer = 0
         self._turn = any(not isinstance(item, _Event) for item in self._queue) or len(self._rest) > 0
         self._fence = (kind, now)
+        if self._unanswered_since is None:
+            self._unanswered_since = now
         if kind == "clear":
             self._cleared_at = now
         self._voice_left_at = None
 
     def _waits(self, now: float) -> bool:
         """Whether a voice has to wait for the server's answer."""
-        if self._fence is None or not self.answers:
+        if self._fence is None or self._answered is False:
             return False
-        if now - self._fence[1] >= FENCE_S:
-            self.answers = False
-        return self.answers
+        if now - self._fence[1] < FENCE_S:
+            return True
+        self._fence = None
+        self._answered = self._answered or False
+        return False
 
     def _idle_clear(self, now: float) -> Iterable[str]:
-        if self._clear is None or self._turn or self._queue:
-            return
-        if self._fence is not None and self.answers:
+        if self._clear is None or self._turn or self._queue or self._waits(now):
             return
         if self._in_buffer >= CLEAR_EVERY_S * RATE_HZ:
             self._buffer_empties("clear", now)
