@@ -320,11 +320,8 @@ class Core:
         failure = outage.cause if outage is not None else None
         lost_for_s = self._now - outage.since if outage is not None else 0.0
         # A line that was on its way for a cap, when the other failed, takes over for that failure.
-        reason = (
-            f.Reason.FAILURE
-            if failure is not None and outage and outage.endpoint is not None
-            else line.reason
-        )
+        replaces = failure is not None and outage is not None and outage.endpoint is not None
+        reason = f.Reason.FAILURE if replaces else line.reason
         if line.reason is f.Reason.COMPACTION:
             self._compacted_at = self._now
         self._active, self._coming, self._outage, self._wanted = number, None, None, None
@@ -343,23 +340,14 @@ class Core:
         opening = not line.ready
         if failure.kind is Kind.REFUSED:
             self.refusals[line.endpoint] = (self._now + self.options.refused_s, failure)
-        if failure.recovery.counts or (
-            opening and failure.recovery.leaves and failure.kind is not Kind.REFUSED
-        ):
-            options = self.options
-            self.gate.failed(
-                self.endpoints[line.endpoint], self._now, int(options.trip_after), options.rest_s
-            )
+        options, name = self.options, self.endpoints[line.endpoint]
+        if failure.recovery.counts or (opening and failure.kind is not Kind.REFUSED):
+            self.gate.failed(name, self._now, int(options.trip_after), options.rest_s)
         tries = self._tries[line.endpoint]
         tries.count += 1
         # A session that worked and dropped is replaced at once; one that would not open waits.
-        wait = backoff_s(
-            tries.count - (0 if opening else 1),
-            self.options.retry_s,
-            self.options.retry_most_s,
-            self.random(),
-        )
-        tries.not_before = self._now + wait
+        turn = tries.count if opening else tries.count - 1
+        tries.not_before = self._now + backoff_s(turn, options.retry_s, options.retry_most_s, self.random())
         for reply in self._replies.values():
             if reply.line == number:
                 reply.line = None
@@ -381,9 +369,9 @@ class Core:
             self._wanted = reason
 
     def _due(self, active: _Line) -> f.Reason | None:
-        if active.ends_at is not None and active.cap_s is not None:
-            if self._now >= active.ends_at - self.options.lead_s(active.cap_s):
-                return f.Reason.CAP
+        ends_at, cap_s = active.ends_at, active.cap_s
+        if ends_at is not None and cap_s is not None and self._now >= ends_at - self.options.lead_s(cap_s):
+            return f.Reason.CAP
         if self._now >= self._return_at and any(self._can(e) for e in range(active.endpoint)):
             return f.Reason.PREFERRED
         return None

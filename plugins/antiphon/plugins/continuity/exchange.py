@@ -271,7 +271,7 @@ class Exchange:
             line.replayed.append(turn.item_id)
             if turn.item_id is not None:
                 line.replayed_ids.add(turn.item_id)
-            self.counters.turns_replayed += 1
+            self.counters.turns_replayed += line.number > 1
             if not server_turns:
                 self._guard(line, line.session.commit_audio)
         spoken = self.speech.uncommitted()
@@ -425,9 +425,8 @@ class Exchange:
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            log.error(
-                "continuity failed at something", error=f"{type(error).__name__}: {error}", exc_info=error
-            )
+            what = f"{type(error).__name__}: {error}"
+            log.error("continuity failed at something", error=what, exc_info=error)
 
     async def aclose(self) -> None:
         """Closes every line."""

@@ -108,6 +108,9 @@ _STATUS: Final[Mapping[int, Kind]] = {
 }
 """Of a handshake that was answered with HTTP; all others may pass."""
 
+_CONNECTION: Final = frozenset({"APIConnectionError", "ClientError", "ConnectionClosed"})
+"""Names of exceptions about the way to the provider: livekit-agents', aiohttp's, websockets'."""
+
 _ERRORS: Final[Mapping[Kind, type[ModelError]]] = {
     Kind.REFUSED: ModelRefused,
     Kind.EXPIRED: SessionExpired,
@@ -186,9 +189,7 @@ def _chain(error: BaseException) -> list[BaseException]:
 
 def _about_connection(error: BaseException) -> bool:
     names = {cls.__name__ for cls in type(error).__mro__}
-    return isinstance(error, OSError) or bool(
-        names & {"APIConnectionError", "ClientError", "ConnectionClosed"}
-    )
+    return isinstance(error, OSError) or bool(names & _CONNECTION)
 
 
 def _status(error: BaseException) -> int | None:

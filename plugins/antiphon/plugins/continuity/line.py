@@ -84,13 +84,13 @@ class Line:
 
     def listen(self, event: str, handler: Handler) -> None:
         """Listens to one more event of it."""
-        self.session.on(event, handler)  # type: ignore[arg-type]
+        self.session.on(event, handler)
         self._handlers.append((event, handler))
 
     def detach(self) -> None:
         """Listens no more."""
         for event, handler in self._handlers:
-            self.session.off(event, handler)  # type: ignore[arg-type]
+            self.session.off(event, handler)
         self._handlers.clear()
 
     def renew(self, session: llm.RealtimeSession[Any]) -> llm.RealtimeSession[Any]:

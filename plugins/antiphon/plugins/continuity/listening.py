@@ -181,9 +181,8 @@ class Listening:
             exchange.changed()
             if not news and name != event.item_id:
                 return  # it was replayed, and the application knows its words
-        elif name != event.item_id and (known := exchange.ledger.get(name)) is not None:
-            if known.type == "message" and known.raw_text_content:
-                return
+        elif name != event.item_id and _has_words(exchange.ledger.get(name)):
+            return
         event.item_id = name
         self._emit("input_audio_transcription_completed", event)
 
@@ -202,6 +201,10 @@ class _Ears:
         self.errors = Flood(_ERRORS_MOST, _ERRORS_S)
         self.events = Flood(_EVENTS_MOST, _EVENTS_S)
         self.begun = Flood(_BEGUN_MOST, _BEGUN_S)
+
+
+def _has_words(item: llm.ChatItem | None) -> bool:
+    return item is not None and item.type == "message" and bool(item.raw_text_content)
 
 
 def _is_spoken(item: llm.ChatItem) -> bool:

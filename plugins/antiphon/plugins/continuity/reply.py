@@ -229,4 +229,5 @@ class _Out:
 
 
 def _as_future(awaitable: Any) -> asyncio.Future[Any]:
-    return asyncio.ensure_future(awaitable)
+    future: asyncio.Future[Any] = asyncio.ensure_future(awaitable)
+    return future
