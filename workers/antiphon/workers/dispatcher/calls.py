@@ -117,9 +117,7 @@ class Call:
 
     def owns(self, identity: str) -> bool:
         """Whether a participant is an agent of this call, of whatever attempt."""
-        return (
-            identity == self.identity or identity in self.ghosts or identity.startswith(f"agent-{self.id}-")
-        )
+        return identity == self.identity or identity in self.ghosts or call_of(identity) == self.id
 
 
 @dataclass(frozen=True, slots=True)
