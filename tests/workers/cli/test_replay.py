@@ -118,7 +118,23 @@ def test_curves_are_drawn(manifest: Path, tmp_path: Path, capsys: pytest.Capture
     pytest.importorskip("matplotlib")
     folder = tmp_path / "plots"
     assert main(["replay", *ALONE, str(manifest), "--score", "--plot", str(folder)]) == 0
-    assert (folder / "floor.png").read_bytes().startswith(b"\x89PNG")
+    assert (folder / "floor-curve.png").read_bytes().startswith(b"\x89PNG")
+    assert (folder / "endpointing-curve.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_policies_are_scored_side_by_side(manifest: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["replay", *ALONE, str(manifest), "--score", "--policy", "all", "--no-echo"]
+    assert main([*arguments, "--only", "interruption,backchannel"]) == 0
+    head, line, *rows = capsys.readouterr().out.splitlines()
+    assert head == "| of | figure | trials of clips | `balanced` | `attentive` | `determined` |"
+    assert line.count("---") == 6
+    taken = next(row for row in rows if row.startswith("| interruption en | took the floor | 2 of 1 |"))
+    assert taken.count("%") == 3
+
+
+def test_all_policies_need_a_score(recording: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["replay", *ALONE, str(recording), "--policy", "all"]) == EXIT_USAGE
+    assert "--policy cannot be 'all'" in capsys.readouterr().err
 
 
 def test_what_cannot_be_written_is_named(

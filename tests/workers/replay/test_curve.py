@@ -2,14 +2,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from antiphon.agents.errors import MediaError
 from antiphon.agents.interruption.judges import Occasion, Question
+from antiphon.agents.options import TurnTaking
 from antiphon.workers.replay import RATE_HZ, Echo, Reply, Scene, Setup
 from antiphon.workers.replay.corpus import Clip
 from antiphon.workers.replay.curve import (
@@ -17,8 +16,9 @@ from antiphon.workers.replay.curve import (
     by_ceiling,
     by_duration,
     by_odds,
+    by_packaged,
+    by_policy,
     by_silence,
-    draw_curves,
     endpoint_curve,
     floor_curve,
     sweep,
@@ -136,13 +136,29 @@ def test_a_longer_ceiling_waits_longer_where_the_end_is_unlikely() -> None:
     assert [point.y for point in endpoint_curve(swept)] == [1.0, 0.0]
 
 
-def test_curves_are_drawn(tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib")
-    cases = [case("interruption", 0.7), case("backchannel", 0.5)]
-    floor = floor_curve(sweep(cases, some(by_duration, 0.29, 0.61)))
-    endpoint = endpoint_curve(sweep([case("complete", 1.0, agent=False)], some(by_silence, 0.32, 0.85)))
-    path = tmp_path / "floor.png"
-    draw_curves(path, {"by duration": floor}, {"fixed": endpoint}, note="a note")
-    assert path.read_bytes().startswith(b"\x89PNG")
-    with pytest.raises(MediaError, match="cannot be written"):
-        draw_curves(tmp_path / "none" / "floor.png", {}, {})
+def test_policies_are_settings_with_names() -> None:
+    judge = Says(0.6)
+    setups = by_policy(replace(SETUP, judges=(judge,)), TurnTaking.policy)
+    assert list(setups) == ["balanced", "attentive", "determined"]
+    points = floor_curve(sweep([case("interruption", 0.3), case("backchannel", 0.2)], setups))
+    # At a pause 0.6 is a turn for the balanced and attentive, none for the determined.
+    assert [(point.setting, point.x, point.y) for point in points] == [
+        ("balanced", 1.0, 1.0),
+        ("attentive", 1.0, 1.0),
+        ("determined", 0.0, 0.0),
+    ]
+
+
+def test_only_the_labels_that_are_asked_for_are_held_against() -> None:
+    cases = [case("interruption", 0.7), case("backchannel", 0.1), case("noise", 0.7)]
+    swept = sweep(cases, some(by_duration, 0.29))
+    assert floor_curve(swept)[0].x == 0.5
+    assert floor_curve(swept, {"backchannel"})[0].x == 0.0
+    assert floor_curve(swept, {"noise"})[0].x == 1.0
+
+
+def test_livekits_rule_waits_longest_where_the_end_is_unlikely() -> None:
+    setup = replace(SETUP, turn_end=Estimates())
+    cases = [case("incomplete", 1.0, agent=False, resumes_s=5.0)]
+    swept = sweep(cases, {value: one for value, one in by_packaged(setup).items() if value == 0.2})
+    assert [point.y for point in endpoint_curve(swept)] == [0.0]

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from antiphon.workers.replay import RATE_HZ, Reply, Scene, Setup, replay
 from antiphon.workers.replay.figures import figures
-from antiphon.workers.replay.report import events_table, outcomes_table, record, score_table
+from antiphon.workers.replay.report import events_table, outcomes_table, policies_table, record, score_table
 from antiphon.workers.replay.score import Outcome
 
 GOOD = Outcome("a (usual)", "a", "interruption", "en", "usual", False, "yielded", 1, 0.1, 0.0504, 0.0, None)
@@ -70,3 +70,11 @@ def test_a_run_becomes_a_record() -> None:
     assert [outcome["right"] for outcome in made["outcomes"]] == [True, False]
     assert made["figures"][0]["value"] == 0.5
     assert made["options"]["yield_after_s"] == pytest.approx(0.42)
+
+
+def test_policies_stand_side_by_side_in_markdown() -> None:
+    made = policies_table({"balanced": figures([GOOD, WRONG]), "attentive": figures([GOOD])})
+    head, line, first, *_ = made.splitlines()
+    assert head == "| of | figure | trials of clips | `balanced` | `attentive` |"
+    assert line == "|---|---|---|---|---|"
+    assert first == "| interruption en | took the floor | 2 of 2 | 50.0 % (9 to 91) | 100.0 % (21 to 100) |"

@@ -9,15 +9,18 @@ import json
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from antiphon.agents.errors import ConfigError, MediaError
-from antiphon.workers.cli.common import console, progress
+from antiphon.workers.cli.common import Progress, console, progress
 
 if TYPE_CHECKING:
+    from antiphon.agents.options import TurnTaking
     from antiphon.workers.replay.engine import Replayed, Setup
     from antiphon.workers.replay.mix import Case
     from antiphon.workers.replay.score import Outcome
@@ -35,7 +38,10 @@ def replay(
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="field=value of TurnTaking; again for more.")
     ] = None,
-    policy: Annotated[str, typer.Option(help="balanced, attentive or determined.")] = "balanced",
+    policy: Annotated[
+        str,
+        typer.Option(help="balanced, attentive or determined; all, with --score, for a table of them."),
+    ] = "balanced",
     judges: Annotated[
         str | None,
         typer.Option(
@@ -79,26 +85,30 @@ def replay(
     The same input and options give the same events, bit for bit. Nothing is played and nobody is called.
     """
     try:
-        setup = _setup(policy, settings or (), judges, turn_end, language)
+        options = partial(_options, settings or ())
+        setup = _setup(options("balanced" if policy == "all" else policy), judges, turn_end, language)
         if not source.exists():
             raise MediaError("there is no such file or folder", value=str(source))
-        if source.suffix.lower() == ".csv":
-            _corpus(source, setup, audio, split, only, echo, score, plot, html, as_json)
+        manifest = source.suffix.lower() == ".csv"
+        if (score or plot) and not manifest:
+            raise ConfigError("--score" if score else "--plot", str(source), "with a manifest (CSV)")
+        if policy == "all" and not (score and manifest and html is None and plot is None and not as_json):
+            raise ConfigError("--policy", policy, "with a manifest (CSV) and --score alone")
+        if manifest:
+            wanted = _Wanted(source, audio, split, only, echo)
+            if policy == "all":
+                _policies(wanted, setup, options)
+            else:
+                _corpus(wanted, setup, options, score, plot, html, as_json)
         else:
-            if score or plot:
-                raise ConfigError("--score" if score else "--plot", str(source), "with a manifest (CSV)")
             _recordings(source, setup, html, as_json)
     except (ConfigError, MediaError) as error:
         raise typer.BadParameter(str(error)) from None
 
 
-def _setup(
-    policy: str, settings: Sequence[str], judges: str | None, turn_end: str | None, language: str
-) -> Setup:
-    from antiphon.agents.media.judges import default_judges, default_turn_end
+def _options(settings: Sequence[str], policy: str) -> TurnTaking:
+    """A policy's numbers, those of ``--set`` before them."""
     from antiphon.agents.options import TurnTaking
-    from antiphon.workers.replay.engine import Setup
-    from antiphon.workers.replay.parts import estimator_named, judges_named
 
     values: dict[str, object] = {}
     for setting in settings:
@@ -106,15 +116,17 @@ def _setup(
         if not equals:
             raise ConfigError("--set", setting, "field=value, e.g. yield_after_s=0.6")
         values[name.strip()] = value.strip()
-    options = TurnTaking.policy(policy, **values)
+    return TurnTaking.policy(policy, **values)
+
+
+def _setup(options: TurnTaking, judges: str | None, turn_end: str | None, language: str) -> Setup:
+    from antiphon.agents.media.judges import default_judges, default_turn_end
+    from antiphon.workers.replay.engine import Setup
+    from antiphon.workers.replay.parts import estimator_named, judges_named
+
     asked = default_judges() if judges is None else judges_named(judges)
     estimator = default_turn_end() if turn_end is None else estimator_named(turn_end)
-    return Setup(
-        options,
-        judges=asked,
-        turn_end=estimator,
-        language=language,
-    )
+    return Setup(options, judges=asked, turn_end=estimator, language=language)
 
 
 # Recordings.
@@ -158,42 +170,60 @@ def _recordings(source: Path, setup: Setup, html: Path | None, as_json: bool) ->
 # A corpus.
 
 
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """Which cases of which manifest."""
+
+    manifest: Path
+    audio: Path | None
+    split: str
+    only: str
+    echo: bool
+
+    def cases(self, told: Progress) -> list[Case]:
+        """Read and mixed."""
+        from antiphon.workers.replay import mix
+        from antiphon.workers.replay.corpus import LABELS, audio_root, read_manifest
+
+        if self.split not in ("score", "train", "all"):
+            raise ConfigError("--split", self.split, "score, train or all")
+        labels = [label.strip() for label in self.only.split(",") if label.strip()]
+        for label in labels:
+            if label not in LABELS:
+                raise ConfigError("--only", label, ", ".join(LABELS))
+        clips = read_manifest(self.manifest)
+        root = audio_root(self.manifest, clips, self.audio)
+        wanted = [c for c in clips if self.split in ("all", c.split) and (not labels or c.label in labels)]
+        if not wanted:
+            where = f"{self.manifest}, --split {self.split} --only {self.only}"
+            raise MediaError("no row of the manifest is wanted", value=where)
+        recipes = [r for r in mix.OVER_AGENT if self.echo or r.echo_db is None]
+        return mix.cases(wanted, mix.Sounds(root, self.manifest), recipes=recipes, told=told)
+
+
 def _corpus(
-    manifest: Path,
+    wanted: _Wanted,
     setup: Setup,
-    audio: Path | None,
-    split: str,
-    only: str,
-    echo: bool,
+    options: Callable[[str], TurnTaking],
     score: bool,
     plot: Path | None,
     html: Path | None,
     as_json: bool,
 ) -> None:
     from antiphon.workers.replay import mix
-    from antiphon.workers.replay.corpus import LABELS, audio_root, read_manifest
     from antiphon.workers.replay.engine import replay as run
     from antiphon.workers.replay.figures import figures
     from antiphon.workers.replay.report import outcomes_table, record, score_table
     from antiphon.workers.replay.score import judge
 
-    if split not in ("score", "train", "all"):
-        raise ConfigError("--split", split, "score, train or all")
-    labels = [label.strip() for label in only.split(",") if label.strip()]
-    for label in labels:
-        if label not in LABELS:
-            raise ConfigError("--only", label, ", ".join(LABELS))
-    clips = read_manifest(manifest)
-    root = audio_root(manifest, clips, audio)
-    wanted = [c for c in clips if split in ("all", c.split) and (not labels or c.label in labels)]
-    if not wanted:
-        raise MediaError(
-            "no row of the manifest is wanted", value=f"{manifest}, --split {split} --only {only}"
-        )
+    if plot is not None:  # before the work, not after it
+        try:
+            plot.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise MediaError("the folder cannot be made", value=f"{plot}: {error}") from None
     began = time.monotonic()
     with progress("Reading clips") as told:
-        recipes = [r for r in mix.OVER_AGENT if echo or r.echo_db is None]
-        cases = mix.cases(wanted, mix.Sounds(root, manifest), recipes=recipes, told=told)
+        cases = wanted.cases(told)
         done: list[tuple[Case, Replayed | None, Outcome]] = []
         for number, case in enumerate(cases):
             told(f"{number + 1} of {len(cases)}: {case.name}")
@@ -201,11 +231,11 @@ def _corpus(
             outcome = judge(case, made)
             done.append((case, made if html is not None else None, outcome))
         took = time.monotonic() - began
-        drawn = None if plot is None else _plot(plot, cases, setup, told)
+        drawn = [] if plot is None else _plot(plot, cases, setup, options, told)
     outcomes = [outcome for _, _, outcome in done]
     scored = figures(outcomes)
     if html is not None:
-        _page(html, manifest, setup, done)
+        _page(html, wanted.manifest, setup, done)
     if as_json:
         print(record("agent " + " ".join(sys.argv[1:]), setup, scored, outcomes))
         return
@@ -213,40 +243,42 @@ def _corpus(
         console.print(outcomes_table(outcomes))
     console.print(score_table(scored))
     length = sum(case.scene.length_s for case in cases)
-    console.print(f"{len(wanted)} clips, {len(cases)} cases, {length:.0f} s of calls in {took:.0f} s.")
-    for name, path in (("curves", drawn), ("page", html)):
+    clips = len({case.clip.name for case in cases})
+    console.print(f"{clips} clips, {len(cases)} cases, {length:.0f} s of calls in {took:.0f} s.")
+    for name, path in [*(("curves", path) for path in drawn), ("page", html)]:
         if path is not None:
             console.print(f"  {name}: {path}", markup=False, soft_wrap=True)
     console.print(f"agent {' '.join(sys.argv[1:])}", markup=False, soft_wrap=True)
 
 
-def _plot(folder: Path, cases: Sequence[Case], setup: Setup, told: Callable[[str], None]) -> Path:
+def _plot(
+    folder: Path,
+    cases: Sequence[Case],
+    setup: Setup,
+    options: Callable[[str], TurnTaking],
+    told: Progress,
+) -> list[Path]:
+    from antiphon.workers.replay.chart import draw
+    from antiphon.workers.replay.curves import find_curves
+
+    note = f"agent replay --plot, {time.strftime('%Y-%m-%d')}"
+    return draw(folder, find_curves(cases, setup, options, note=note, told=told))
+
+
+def _policies(wanted: _Wanted, setup: Setup, options: Callable[[str], TurnTaking]) -> None:
+    """Each policy's score beside the others', as a table in Markdown."""
     from antiphon.workers.replay import curve
+    from antiphon.workers.replay.figures import figures
+    from antiphon.workers.replay.report import policies_table
     from antiphon.workers.replay.score import ENDPOINTING
 
-    try:  # before the work, not after it
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise MediaError("the folder cannot be made", value=f"{folder}: {error}") from None
-    # Cases with an echo are left out: their sound depends on what the agent does, and takes much longer.
-    over = [c for c in cases if c.clip.label not in ENDPOINTING and c.scene.echo is None]
-    silent = [c for c in cases if c.clip.label in ENDPOINTING]
-    memory = curve.Remembered()
-    floors = {"duration alone": curve.sweep(over, curve.by_duration(setup), told, memory)}
-    if setup.judges:
-        name = "judges: " + ", ".join(judge.name for judge in setup.judges)
-        floors[name] = curve.sweep(over, curve.by_odds(setup), told, memory)
-    ends = {"fixed silence": curve.sweep(silent, curve.by_silence(setup), told, memory)}
-    if setup.turn_end is not None:
-        ends[setup.turn_end.name] = curve.sweep(silent, curve.by_ceiling(setup), told, memory)
-    path = folder / "floor.png"
-    curve.draw_curves(
-        path,
-        {name: curve.floor_curve(swept) for name, swept in floors.items()},
-        {name: curve.endpoint_curve(swept) for name, swept in ends.items()},
-        note=f"{len(over)} and {len(silent)} cases, {time.strftime('%Y-%m-%d')}",
-    )
-    return path
+    with progress("Reading clips") as told:
+        over = [case for case in wanted.cases(told) if case.clip.label not in ENDPOINTING]
+        if not over:
+            raise MediaError("no row that is wanted is of a sound over the agent", value=str(wanted.manifest))
+        swept = curve.sweep(over, curve.by_policy(setup, options), told)
+    print(policies_table({name: figures(outcomes) for name, outcomes in swept.items()}), end="")
+    print(f"\n`agent {' '.join(sys.argv[1:])}`, {time.strftime('%Y-%m-%d')}, {len(over)} cases.")
 
 
 MOST_SHOWN = 120  # cases on a page; at 40 KB each it still opens at once. Wrong ones come first

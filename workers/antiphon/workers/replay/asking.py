@@ -108,6 +108,11 @@ class VirtualAsker:
         self._free_at: dict[str, float] = {}
         self._closed = False
 
+    @property
+    def estimates(self) -> bool:
+        """Whether anybody can be asked about the end of a turn."""
+        return self._estimator is not None
+
     def ask(self, question: Question, answer: Callable[[Opinion], None]) -> None:
         """Asks every judge of the question's occasion; each answers once, after its time."""
         for judge in self._judges:

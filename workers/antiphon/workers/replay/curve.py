@@ -8,30 +8,30 @@ point is a run of all its cases with one option changed; what the detector said 
 from __future__ import annotations
 
 import math
-import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any, Final
+from typing import Final, TypeVar
 
 import numpy as np
 
-from antiphon.agents.errors import MediaError
-from antiphon.agents.options import TurnTaking
+from antiphon.agents.options import POLICIES, TurnTaking
 from antiphon.workers.replay.asking import Remembering, RememberingEstimator
 from antiphon.workers.replay.engine import Setup, replay
 from antiphon.workers.replay.figures import wilson
 from antiphon.workers.replay.mix import Case, for_case
-from antiphon.workers.replay.score import ENDPOINTING, WANTS_FLOOR, Outcome, judge
+from antiphon.workers.replay.packaged import Packaged
+from antiphon.workers.replay.score import WANTS_FLOOR, Outcome, judge
 
 __all__ = [
+    "OTHERS",
     "Point",
     "Remembered",
     "by_ceiling",
     "by_duration",
     "by_odds",
+    "by_packaged",
+    "by_policy",
     "by_silence",
-    "draw_curves",
     "endpoint_curve",
     "floor_curve",
     "sweep",
@@ -40,14 +40,17 @@ __all__ = [
 YIELD_AFTER_S: Final = (0.16, 0.22, 0.29, 0.35, 0.42, 0.51, 0.61, 0.74, 0.90, 1.15, 1.50)  # chosen
 ODDS: Final = (-4.0, -3.0, -2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0, 3.0, 4.0)  # chosen
 CEILING_S: Final = (0.35, 0.5, 0.65, 0.8, 1.0, 1.2, 1.5, 2.0)  # chosen
+PACKAGED_S: Final = (0.2, 0.3, 0.4, 0.5, 0.65, 0.8)  # chosen, around livekit-agents' 0.5
 SILENCE_S: Final = (0.20, 0.26, 0.32, 0.38, 0.48, 0.58, 0.70, 0.85, 1.00, 1.20)  # chosen
+OTHERS: Final = frozenset({"backchannel", "vocal", "noise", "speech", "echo"})
+"""Labels of sounds that do not want the floor."""
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
     """One setting of the option that is varied."""
 
-    setting: float
+    setting: float | str
     x: float
     """Floor: share of other sounds that took it. Endpointing: median from end to commit, ms."""
     x_low: float
@@ -72,12 +75,15 @@ class Remembered:
         return judge(case, replayed)
 
 
+_K = TypeVar("_K", float, str)
+
+
 def sweep(
     cases: Sequence[Case],
-    setups: Mapping[float, Setup],
+    setups: Mapping[_K, Setup],
     told: Callable[[str], None] = lambda _: None,
     memory: Remembered | None = None,
-) -> dict[float, list[Outcome]]:
+) -> dict[_K, list[Outcome]]:
     """Runs all cases under each setup.
 
     Args:
@@ -87,7 +93,7 @@ def sweep(
         memory: Of earlier runs over these cases.
     """
     memory = memory or Remembered()
-    found: dict[float, list[Outcome]] = {}
+    found: dict[_K, list[Outcome]] = {}
     for number, (value, setup) in enumerate(setups.items()):
         told(f"curve: {number + 1} of {len(setups)}")
         found[value] = [memory.run(case, setup) for case in cases]
@@ -145,12 +151,36 @@ def by_ceiling(setup: Setup) -> dict[float, Setup]:
     return {value: replace(setup, turn_end=turn_end, options=options(value)) for value in CEILING_S}
 
 
-def floor_curve(swept: Mapping[float, Sequence[Outcome]]) -> list[Point]:
-    """Interruptions and commands that took the floor, against everything else that did."""
+def by_packaged(setup: Setup) -> dict[float, Setup]:
+    """Setups with the setup's estimator and livekit-agents' rule, by its shorter wait."""
+    turn_end = None if setup.turn_end is None else RememberingEstimator(setup.turn_end)
+
+    def ending(min_s: float) -> Callable[[TurnTaking], Packaged]:
+        return lambda _: Packaged(min_s)
+
+    return {value: replace(setup, turn_end=turn_end, endpointer=ending(value)) for value in PACKAGED_S}
+
+
+def by_policy(setup: Setup, options: Callable[[str], TurnTaking]) -> dict[str, Setup]:
+    """Setups with each floor policy, by its name; ``options`` makes a policy's numbers."""
+    remembering = tuple(Remembering(judge) for judge in setup.judges)
+    return {name: replace(setup, judges=remembering, options=options(name)) for name in POLICIES}
+
+
+def floor_curve(
+    swept: Mapping[float, Sequence[Outcome]] | Mapping[str, Sequence[Outcome]],
+    against: Collection[str] = OTHERS,
+) -> list[Point]:
+    """Interruptions and commands that took the floor, against other sounds that did.
+
+    Args:
+        swept: As `sweep` returns it.
+        against: Labels of those other sounds.
+    """
     made = []
     for setting, outcomes in swept.items():
         wants = [o for o in outcomes if o.label in WANTS_FLOOR]
-        others = [o for o in outcomes if o.label not in WANTS_FLOOR | ENDPOINTING]
+        others = [o for o in outcomes if o.label in against]
         x = _share(others, lambda o: o.kind in ("yielded", "early"))
         made.append(Point(setting, *x, *_share(wants, lambda o: o.right)))
     return made
@@ -173,85 +203,3 @@ def _share(outcomes: Sequence[Outcome], of: Callable[[Outcome], bool]) -> tuple[
     share = sum(map(of, outcomes)) / len(outcomes)
     clips = len({o.clip for o in outcomes})
     return share, *wilson(share * clips, clips)
-
-
-def draw_curves(
-    path: Path,
-    floors: Mapping[str, Sequence[Point]],
-    endpoints: Mapping[str, Sequence[Point]],
-    *,
-    note: str = "",
-) -> None:
-    """Draws both curves side by side as a PNG, with a mark for what is to be reached.
-
-    Args:
-        path: Where to.
-        floors: Points by the name of what was varied.
-        endpoints: Likewise.
-        note: What was run, for the foot of the picture.
-
-    Raises:
-        MediaError: matplotlib is not installed, or the file cannot be written.
-    """
-    try:
-        from matplotlib.figure import Figure  # with no pyplot: nothing is global
-    except ImportError as error:
-        hint = 'Install it with: pip install "antiphon[local]"'
-        raise MediaError("the curve needs matplotlib", value=str(error), hint=hint) from None
-
-    figure = Figure(figsize=(12, 5.2), layout="constrained", facecolor="white")
-    floor, endpoint = figure.subplots(1, 2)
-    for (name, points), colour in zip(floors.items(), _COLOURS, strict=False):
-        _line(floor, name, points, colour, scale=100)
-    floor.axvspan(0, 5, ymin=0, ymax=1, color="#2a7", alpha=0.06, linewidth=0)
-    floor.plot([5], [98], marker="*", markersize=15, color="#2a7", linestyle="", label="to reach")
-    floor.set_xlabel("backchannels, coughs and noises that took the floor, %")
-    floor.set_ylabel("interruptions and commands that took it, %")
-    floor.set_title("The floor", loc="left")
-    floor.set_xlim(-2, 102)
-    floor.set_ylim(-2, 102)
-    for (name, points), colour in zip(endpoints.items(), _COLOURS, strict=False):
-        _line(endpoint, name, points, colour, scale=1)
-    endpoint.plot([350], [8], marker="*", markersize=15, color="#2a7", linestyle="", label="to reach")
-    endpoint.set_xlabel("end of a complete turn to its commit, ms (median, quartiles)")
-    endpoint.set_ylabel("cut off in a pause, %")
-    endpoint.set_title("Endpointing", loc="left")
-    endpoint.set_ylim(-2, 102)
-    for axis in (floor, endpoint):
-        axis.grid(color="#ddd", linewidth=0.6)
-        axis.legend(loc="lower right" if axis is floor else "upper right", frameon=False)
-        axis.spines[["top", "right"]].set_visible(False)
-    if note:
-        endpoint.set_title(note, loc="right", fontsize=8, color="#666")
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Glyph .* missing")
-            figure.savefig(path, dpi=110)
-    except OSError as error:
-        raise MediaError("the curve cannot be written", value=f"{path}: {error}") from None
-
-
-_COLOURS: Final = ("#7a3fa0", "#1f6fb2", "#c0562b", "#555555")
-
-
-def _line(axis: Any, name: str, points: Sequence[Point], colour: str, *, scale: float) -> None:
-    x = np.array([p.x for p in points]) * scale
-    y = np.array([p.y for p in points]) * 100
-    below = np.array([p.y - p.y_low for p in points]) * 100
-    above = np.array([p.y_high - p.y for p in points]) * 100
-    left = np.array([p.x - p.x_low for p in points]) * scale
-    right = np.array([p.x_high - p.x for p in points]) * scale
-    bars = np.clip([below, above], 0, None), np.clip([left, right], 0, None)
-    axis.errorbar(
-        x, y, yerr=bars[0], xerr=bars[1], color=colour, ecolor=f"{colour}44", marker="o", markersize=4,
-        linewidth=1.4, elinewidth=1, label=name,
-    )  # fmt: skip
-    for point, px, py in zip(points, x, y, strict=True):
-        axis.annotate(
-            f"{point.setting:g}",
-            (px, py),
-            fontsize=7,
-            color=colour,
-            xytext=(4, 4),
-            textcoords="offset points",
-        )

@@ -147,6 +147,10 @@ def _voice_silent(outcome: Outcome) -> float | None:
     return outcome.voice_silent_s
 
 
+def _taken(outcome: Outcome) -> float | None:
+    return outcome.taken_s
+
+
 def _gap(outcome: Outcome) -> float | None:
     return outcome.gap_s if outcome.kind == "resumed" else None
 
@@ -168,6 +172,8 @@ def _lines(label: str, language: str) -> tuple[_Share | _Ms, ...]:
             _Ms("voice to silence, p95", _voice_silent, 95, 200 if command else 130, _FLOOR),
             _Ms("-45 dBFS to silence, p50", _silent, 50),
             _Ms("-45 dBFS to silence, p95", _silent, 95),
+            _Ms("voice to the reply's end, p50", _taken, 50),
+            _Ms("voice to the reply's end, p95", _taken, 95),
         )
     if label == "complete":
         return (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -13,7 +13,7 @@ from antiphon.workers.replay.engine import Replayed, Setup
 from antiphon.workers.replay.figures import Figure
 from antiphon.workers.replay.score import Outcome
 
-__all__ = ["events_table", "outcomes_table", "record", "score_table"]
+__all__ = ["events_table", "outcomes_table", "policies_table", "record", "score_table"]
 
 
 def events_table(title: str, made: Replayed) -> Table:
@@ -57,6 +57,31 @@ def score_table(scored: Sequence[Figure]) -> Table:
         table.add_row("" if label == last else label, f.what, f.text, interval, n, target)
         last = label
     return table
+
+
+def policies_table(scored: Mapping[str, Sequence[Figure]]) -> str:
+    """Scores side by side, in Markdown: a row a figure, a column a policy, both in their order."""
+    names = list(scored)
+    rows = [
+        "| of | figure | trials of clips | " + " | ".join(f"`{name}`" for name in names) + " |",
+        "|---|---|---|" + "---|" * len(names),
+    ]
+    by_key = [{(f.of, f.what): f for f in figures} for figures in scored.values()]
+    keys = dict.fromkeys(key for figures in by_key for key in figures)
+    for of, what in keys:
+        cells = [_cell(figures.get((of, what))) for figures in by_key]
+        first = next(figures[of, what] for figures in by_key if (of, what) in figures)
+        n = f"{first.trials} of {first.clips}" if first.low is not None else ""
+        rows.append(f"| {of} | {what} | {n} | " + " | ".join(cells) + " |")
+    return "\n".join(rows) + "\n"
+
+
+def _cell(figure: Figure | None) -> str:
+    if figure is None:
+        return "-"
+    if figure.low is None or figure.high is None:
+        return figure.text
+    return f"{figure.text} ({figure.low * 100:.0f} to {figure.high * 100:.0f})"
 
 
 def record(command: str, setup: Setup, scored: Sequence[Figure], outcomes: Sequence[Outcome]) -> str:

@@ -84,6 +84,8 @@ class Outcome:
     """The longest silence that ended in a resume, s; 0 if there was none."""
     committed_s: float | None
     """From the clip's end to the commit, s; of what was said to a silent agent."""
+    taken_s: float | None = None
+    """From the onset of the clip's voice to the end of the reply, s; None if it went on."""
 
     @property
     def right(self) -> bool:
@@ -116,6 +118,7 @@ def judge(case: Case, replayed: Replayed) -> Outcome:
         voice_silent_s=None if endpointing or at_s is None else at_s - case.voice_s,
         gap_s=max(gaps, default=0.0),
         committed_s=at_s - case.offset_s if endpointing and at_s is not None else None,
+        taken_s=_taken(case, found) if kind == "yielded" and at_s is not None else None,
     )
 
 
@@ -133,6 +136,10 @@ def _floor(case: Case, replayed: Replayed) -> tuple[Kind, float | None]:
         return "resumed", None
     lowered = any(isinstance(event, tl.Hold) for event in replayed.events)
     return ("ducked" if lowered else "kept"), None
+
+
+def _taken(case: Case, found: Iterable[Silence]) -> float | None:
+    return next((s.yielded_s - case.voice_s for s in found if s.yielded_s is not None), None)
 
 
 def _endpoint(case: Case, replayed: Replayed) -> tuple[Kind, float | None]:
