@@ -14,26 +14,28 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 from livekit import rtc
-from livekit.agents import NOT_GIVEN, Agent, AgentSession, CloseReason, NotGivenOr, get_job_context, llm
+from livekit.agents import NOT_GIVEN, Agent, CloseReason, NotGivenOr, llm
 from livekit.agents.utils import is_given
 from livekit.agents.voice import SpeechHandle, io, room_io
 from livekit.agents.voice.events import CloseEvent, SpeechCreatedEvent
 from livekit.agents.voice.run_result import RunResult
 
 from antiphon.agents import timeline as tl
+from antiphon.agents.control.requests import DEFAULT_REMOTE
+from antiphon.agents.control.session import Controlled
 from antiphon.agents.endpointing import Endpointer, TurnEndEstimator, endpointer_for
-from antiphon.agents.errors import ConfigError
 from antiphon.agents.interruption import Arbiter, InterruptionController, Judge
 from antiphon.agents.interruption.fusion import arbiter_for
 from antiphon.agents.listener import LoopListener
-from antiphon.agents.logs import bind_call, configure_child, get_logger
+from antiphon.agents.logs import get_logger
 from antiphon.agents.media.apm import AudioProcessing
 from antiphon.agents.media.call import RATE_HZ, MediaCall
 from antiphon.agents.media.detector import default_detector, warm_up
@@ -47,8 +49,10 @@ from antiphon.agents.media.source import NativeSource
 from antiphon.agents.media.thread import MediaThread
 from antiphon.agents.observer import SessionObserver
 from antiphon.agents.options import TurnTaking
+from antiphon.agents.session_setup import bind_log, is_cascade, ours
 from antiphon.agents.timeline_feed import TimelineFeed
 from antiphon.agents.transcript import PacedTranscript
+from antiphon.agents.usage import Budget, PriceTable
 
 __all__ = ["VoiceSession"]
 
@@ -56,19 +60,8 @@ log = get_logger(__name__)
 warm_up()  # at import, which a job process does before it gets its call
 _T = TypeVar("_T")
 
-# Arguments of AgentSession that would set up a second turn taking beside ours.
-_OURS = {
-    "turn_detection": "turn_taking",
-    "vad": "voice_detector",
-    "min_endpointing_delay": "turn_taking=TurnTaking(silence_s=...)",
-    "max_endpointing_delay": "turn_taking=TurnTaking(silence_s=...)",
-    "min_interruption_duration": "turn_taking=TurnTaking(yield_after_s=...)",
-    "false_interruption_timeout": "turn_taking=TurnTaking(resume_quiet_s=...)",
-    "aec_warmup_duration": "nothing: a person who speaks early is heard",
-}
 
-
-class VoiceSession(AgentSession[_T]):
+class VoiceSession(Controlled[_T]):
     """An agent's side of one call.
 
     Args:
@@ -85,10 +78,15 @@ class VoiceSession(AgentSession[_T]):
         endpointer: Makes what tells that a turn is over, in place of `endpointer_for`.
         rejoin_grace_s: How long a person who left may take to come back before the session closes, s.
         timeline: Where the call's events are noted; one is made when not given.
+        remote_control: What the linked participant may do from the room, of `ALLOWED_TO_CHANGE`: by default
+            take turns with a key, and turn that on and off.
+        budget: What the call may cost; at the limit it ends politely.
+        prices: What models cost: a table, or the file of one that comes before the shipped one.
         options: Everything else that `livekit.agents.AgentSession` takes.
 
     Raises:
-        ConfigError: An argument of `AgentSession` that Antiphon takes over, with what to use instead.
+        ConfigError: An argument of `AgentSession` that Antiphon takes over, with what to use instead; or
+            something else that is wrong.
     """
 
     def __init__(
@@ -104,23 +102,14 @@ class VoiceSession(AgentSession[_T]):
         endpointer: Callable[[], Endpointer] | None = None,
         rejoin_grace_s: float = 10.0,
         timeline: tl.Timeline | None = None,
+        remote_control: Collection[str] = DEFAULT_REMOTE,
+        budget: Budget | None = None,
+        prices: PriceTable | str | Path | None = None,
         **options: Any,
     ) -> None:
-        for name, instead in _OURS.items():
-            if options.get(name) is not None:
-                raise ConfigError(f"VoiceSession({name})", options[name], f"not given; use {instead}")
-            options.pop(name, None)
-        handling = dict(options.pop("turn_handling", None) or {})
-        handling["turn_detection"] = "manual"
-        handling["interruption"] = {
-            **(handling.get("interruption") or {}),
-            "discard_audio_if_uninterruptible": False,  # the gate keeps it; what to do is the controller's
-            "resume_false_interruption": False,  # the playout resumes by itself
-        }
-        super().__init__(vad=None, turn_handling=handling, aec_warmup_duration=None, **options)  # type: ignore[arg-type]
+        super().__init__(**ours(options))
         self.turn_taking = turn_taking or TurnTaking()
         self.timeline = timeline or tl.Timeline()
-        """What happened in the call."""
         self._make_detector = voice_detector or default_detector
         self._judges = default_judges() if judges is None else tuple(judges)
         self._make_arbiter = arbiter
@@ -141,6 +130,7 @@ class VoiceSession(AgentSession[_T]):
         self._cleanup: asyncio.Task[None] | None = None
         self._close_when_left = True
         SessionObserver(self, self.timeline)
+        self._set_up_control(remote_control, prices, budget)
         self.on("speech_created", self._on_speech_created)
         self.on("close", self._on_close)
 
@@ -172,12 +162,13 @@ class VoiceSession(AgentSession[_T]):
             options: Further arguments of `AgentSession.start`.
         """
         if room is None:
+            self._account.start()
             plain: RunResult[Any] | None = await super().start(agent, **options)
             return plain
         given = room_options or room_io.RoomOptions()
-        self._open_call(room, given, self._bind_log(room), self._is_cascade(agent))
+        self._open_call(room, given, bind_log(room), is_cascade(agent, self))
         text = given.get_text_output_options()
-        ours = replace(
+        without_audio = replace(
             given,
             audio_input=False,
             audio_output=False,
@@ -185,10 +176,11 @@ class VoiceSession(AgentSession[_T]):
             close_on_disconnect=False,  # the grace time is ours
         )
         self._close_when_left = given.close_on_disconnect
+        self._account.start()
         async with AsyncExitStack() as unless_started:
             unless_started.push_async_callback(self._close_call)
             result: RunResult[Any] | None = await super().start(
-                agent, room=room, room_options=ours, **options
+                agent, room=room, room_options=without_audio, **options
             )
             unless_started.pop_all()
         return result
@@ -255,25 +247,11 @@ class VoiceSession(AgentSession[_T]):
             on_over=self._reply_over,
         )
         self._feed = TimelineFeed(self.timeline, room)
+        self._open_control(room, call)
         if hears is not None:
             self.input.audio = self._audio_in
         self.output.audio = self._audio_out
         self._media.call(call.start)
-
-    def _is_cascade(self, agent: Agent) -> bool:
-        """Whether a recogniser hears the person: it finds the end in the silence, so it gets that too."""
-        model = agent.llm if is_given(agent.llm) else self.llm
-        recogniser = agent.stt if is_given(agent.stt) else self.stt
-        return recogniser is not None and not isinstance(model, llm.RealtimeModel)
-
-    def _bind_log(self, room: rtc.Room) -> dict[str, str]:
-        configure_child()
-        context = get_job_context(required=False)
-        job = context.job.id if context is not None else ""
-        name = context.job.room.name if context is not None else room.name
-        fields = {"call": job or name, "room": name, "job": job}
-        bind_call(**fields)
-        return fields
 
     # What the media plane decided, on the application's loop.
 
@@ -360,6 +338,8 @@ class VoiceSession(AgentSession[_T]):
             self._room_audio.follow(participant)
         if self._feed is not None:
             self._feed.offer(participant)
+        if self._room_control is not None:
+            self._room_control.follow(participant)
 
     def _left(self) -> None:
         if self._close_when_left:
@@ -372,6 +352,7 @@ class VoiceSession(AgentSession[_T]):
         self._cleanup = asyncio.get_running_loop().create_task(self._close_call(), name="antiphon-close")
 
     async def _close_call(self) -> None:
+        await self._close_control()
         call, self._call = self._call, None
         if call is None:
             return
