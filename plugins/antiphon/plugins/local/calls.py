@@ -140,9 +140,11 @@ def public_secret(value: str, expires_at: float, settings: Mapping[str, Any]) ->
 def _field(value: object) -> str:
     if isinstance(value, str):
         return value
+    if isinstance(value, bytes | bytearray):  # a field with a type of its own and no file name
+        return value.decode("utf-8", "replace")
     if isinstance(value, web.FileField):
-        return value.file.read().decode("utf-8", "replace")
-    return ""
+        value = value.file.read()
+    return value.decode("utf-8", "replace") if isinstance(value, bytes | bytearray) else ""
 
 
 def _json(text: str, name: str) -> Any:
