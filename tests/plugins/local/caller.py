@@ -87,7 +87,7 @@ class Caller:
         return await self.until(lambda: self.of(kind), count, timeout, kind)
 
     async def hear(self, loud: bool, frames: int = 1, timeout: float = 20.0) -> float:
-        """When the ear next hears so many frames in a row that are loud, or silent: loop time of the first."""
+        """When the ear next hears so many frames in a row, loud or silent: loop time of the first."""
         start = len(self.heard)
 
         def found() -> list[float]:

@@ -25,6 +25,7 @@ from aiortc import (
     RTCRtpTransceiver,
     RTCSessionDescription,
 )
+from aiortc.exceptions import OperationError
 from aiortc.mediastreams import MediaStreamTrack
 
 from antiphon.agents.logs import get_logger
@@ -48,6 +49,8 @@ _TOO_LARGE = (
 # Names of the local network, which cannot be asked for here, and the end of candidates: the peer is found
 # by its own checks, which come in any case, and they must be waited for.
 _LEFT_OUT = re.compile(r"^a=(?:candidate:.*\.local |end-of-candidates).*\r?\n", re.MULTILINE)
+_NEEDED = ("ice-ufrag", "ice-pwd", "fingerprint")  # aiortc fails without one, some of them later
+_LIMIT = re.compile(r"^a=max-message-size:.*\r?\n", re.MULTILINE)
 
 
 class BadOffer(Exception):
@@ -131,18 +134,25 @@ class PeerTransport:
             BadOffer: It is no offer, or none that has audio in Opus and a data channel.
         """
         offer = _LEFT_OUT.sub("", offer)
+        if not offer.startswith("v=0"):
+            raise BadOffer("This is no SDP: it begins with a line v=0.")
+        if missing := next((line for line in _NEEDED if f"\na={line}:" not in offer), None):
+            raise BadOffer(f"The SDP has no line a={missing}.")
         try:
             await self._peer.setRemoteDescription(RTCSessionDescription(offer, "offer"))
             self._check()
             self._bind()
             await self._peer.setLocalDescription(await self._peer.createAnswer())
+        except OperationError:
+            raise BadOffer("The offer's audio must include Opus (opus/48000/2), sent and received.") from None
         except BadOffer:
             raise
         except Exception as error:  # aiortc's parser meets what it does not know with any kind of error
             raise BadOffer(f"The SDP cannot be answered: {str(error) or type(error).__name__}") from error
         if not self._closed:
             self._timer = asyncio.get_running_loop().call_later(CONNECT_S, self._give_up)
-        return str(self._peer.localDescription.sdp)
+        # aiortc takes more; without the line it is 64 KiB (RFC 8841 section 6.1), as with OpenAI's answer.
+        return _LIMIT.sub("", self._peer.localDescription.sdp)
 
     @property
     def closed(self) -> bool:

@@ -157,6 +157,7 @@ class _Script:
     hear_s: deque[float]
     requests: list[BrainRequest] = field(default_factory=list)
     unexpected: list[str] = field(default_factory=list)
+    heard: list[Samples] = field(default_factory=list)
 
     async def reply(self, request: BrainRequest) -> AsyncGenerator[Thought, None]:
         self.requests.append(request)
@@ -183,6 +184,7 @@ class _Script:
                 yield ToolRequest(name, arguments)
 
     async def hear(self, audio: Samples, *, language: str | None = None) -> Heard:
+        self.heard.append(audio)
         # Taken before the wait: a later turn may be heard sooner, and each keeps its own words.
         text = self.transcripts.popleft() if self.transcripts else "(speech)"
         wait = self.hear_s.popleft() if len(self.hear_s) > 1 else self.hear_s[0]
@@ -264,6 +266,11 @@ class ScriptedServer(LocalRealtimeServer):
     def requests(self) -> Sequence[BrainRequest]:
         """What each reply was asked for."""
         return self._script.requests
+
+    @property
+    def heard(self) -> Sequence[Samples]:
+        """The audio of each turn that was committed, as its ears got it: int16 mono at 24 kHz."""
+        return self._script.heard
 
     def events(self, kind: str, direction: Literal["c", "s"] | None = None) -> list[WireRecord]:
         """The records of one type so far."""
