@@ -3,7 +3,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from antiphon.agents.media.bands import BANDS, FLOOR_DB, KEPT, Frames, alike, levels_of, with_tails
+from antiphon.agents.media.bands import (
+    BANDS,
+    FLOOR_DB,
+    KEPT,
+    Frames,
+    alike,
+    band_of_bins,
+    levels_of,
+    levels_of_spectra,
+    with_tails,
+)
 
 
 def tone(hz: float, rate_hz: int, count: int) -> np.ndarray:
@@ -44,3 +54,19 @@ def test_what_moves_alike_is_alike() -> None:
     sound, other = (rng.uniform(-60, -20, (100, BANDS)).astype(np.float32) for _ in range(2))
     assert alike(sound, sound - 12.0) == pytest.approx(1.0, abs=0.01)
     assert abs(alike(sound, other)) < 0.2
+
+
+def test_spectra_that_were_made_already_give_the_same_levels() -> None:
+    sound = np.random.default_rng(0).standard_normal(9 * 128).astype(np.float32) * 1000
+    frames = np.lib.stride_tricks.sliding_window_view(sound, 256)[::128]
+    spectra = np.fft.rfft(frames * np.hanning(257)[:-1])
+    np.testing.assert_allclose(levels_of_spectra(spectra, 128), levels_of(sound, 128, 8), atol=0.05)
+
+
+def test_every_bin_lies_in_a_band() -> None:
+    bands = band_of_bins(129)  # of 62.5 Hz
+    assert bands.shape == (129,)
+    assert (bands[0], bands[-1]) == (0, BANDS - 1)
+    assert (np.diff(bands) >= 0).all()
+    assert set(bands) == set(range(BANDS))
+    assert levels_of(tone(500.0, 16_000, 3 * 128), 128, 2).mean(axis=0).argmax() == bands[8]

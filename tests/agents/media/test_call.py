@@ -133,6 +133,8 @@ class Media:
 class Desk:
     """Takes the questions; the test answers them."""
 
+    estimates = True
+
     def __init__(self) -> None:
         self.questions: list[tuple[Question, Callable[[Opinion], None]]] = []
         self.pauses: list[tuple[Samples, float, Callable[[str, float, float], None]]] = []
@@ -399,3 +401,19 @@ def test_the_way_to_take_turns_changes_in_mid_call() -> None:
     rig.sound(1.0, 0)
     assert len(rig.notes.of("committed")) == 2
     assert np.count_nonzero(rig.notes.audio[before:]) == 1.0 * RATE_HZ
+
+
+def test_a_hum_to_a_silent_agent_never_reaches_its_answer() -> None:
+    rig = Rig(judged=True)
+    rig.call.agent_asked(False)
+    rig.sound(0.5, 0)
+    rig.sound(0.3, 8000)
+    rig.sound(0.16, 0)
+    ((question, answer),) = rig.desk.questions
+    assert (question.occasion, question.asked) == (Occasion.ASIDE, False)
+    answer(Opinion("acoustic", Occasion.ASIDE, 0.05))
+    rig.sound(0.6, 0)
+    assert rig.notes.of("committed") == []
+    assert rig.notes.of("discarded") == [None]
+    (dropped,) = rig.timeline.of(tl.Discard)
+    assert dropped.reason == "no words"

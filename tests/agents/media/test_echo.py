@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from antiphon.agents.media.bands import BANDS, levels_of
 from antiphon.agents.media.echo import NO_ECHO, EchoEstimator, EchoEvidence, EchoReference
 from antiphon.agents.media.windows import RATE_IN_HZ, Windows
 from antiphon.workers.caller.audiofile import read_audio
@@ -199,6 +200,40 @@ def test_a_gap_in_the_persons_audio_is_survived(agent: Sound) -> None:
         estimator.window(T0 + 4.0 + (i + 1) * 0.032, window)
         rows.append(estimator.evidence().likeness)
     assert len(rows) > 50
+
+
+def test_what_is_expected_of_the_echo_is_what_comes(agent: Sound) -> None:
+    reference = EchoReference(RATE)
+    estimator = EchoEstimator(reference)
+    heard = put(room(agent, 0.2, 0.1), agent[:0], 0.0)
+    windows = Windows()
+    frames: list[int | None] = []
+    cut: list[Sound] = []
+    for start in range(0, len(heard) - STEP + 1, STEP):
+        reference.played(agent[start : start + STEP], T0 + start / RATE)
+        for window in windows.push(heard[start : start + STEP]):
+            frames.append(estimator.window(T0 + (start + STEP) / RATE, window))
+            cut.append(window)
+            estimator.evidence()
+    last = frames[-1]
+    assert last is not None
+    assert frames[-30:] == list(range(last - 116, last + 1, 4))
+    told = estimator.expected(last - 100, last)
+    assert told is not None
+    expected, noise = told
+    assert expected.shape == (100, BANDS)
+    assert noise.shape == (BANDS,)
+    sound = np.concatenate(cut[-26:])[512 - 128 :].astype(np.float32)
+    came = levels_of(sound, 128, 100)
+    loud = came > np.maximum(came.max() - 25, noise + 10)
+    assert abs(float(np.median((expected - came)[loud]))) < 3.0
+    assert estimator.expected(last - 10_000, last) is None  # long forgotten
+
+
+def test_nothing_is_expected_where_nothing_is_known(person: Sound) -> None:
+    estimator = EchoEstimator(EchoReference(RATE))
+    assert estimator.window(T0, person[:512]) is None  # the agent is silent
+    assert estimator.expected(0, 4) is None
 
 
 @pytest.mark.parametrize(

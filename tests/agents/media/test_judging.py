@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from antiphon.agents.interruption.arbiter import Opinion
 from antiphon.agents.interruption.judges import RATE_HZ, Occasion, Question
+from antiphon.agents.media.bands import BANDS, Levels
+from antiphon.agents.media.echo import EchoEstimator, EchoReference
 from antiphon.agents.media.judging import Judging, Memory
 
 QUESTION = Question(Occasion.PAUSE, np.zeros(16_000, np.int16), 4800, 0.4, 0.2)
@@ -125,3 +127,70 @@ def test_memory_is_bounded() -> None:
         memory.add(step * 0.032, np.zeros(512, np.int16))
     assert len(memory.since(0.0)[0]) == 8 * RATE_HZ
     assert len(memory._windows) < 1000
+
+
+class Knowing(EchoEstimator):
+    """Expects what it is told to, and keeps what it was asked."""
+
+    def __init__(self, level_db: float | None) -> None:
+        super().__init__(EchoReference())
+        self.level_db = level_db
+        self.asked: list[tuple[int, int]] = []
+
+    def expected(self, first: int, stop: int) -> tuple[Levels, NDArray[np.float32]] | None:
+        self.asked.append((first, stop))
+        if self.level_db is None:
+            return None
+        return np.full((stop - first, BANDS), self.level_db, np.float32), np.full(BANDS, -90.0, np.float32)
+
+
+def hiss(step: int) -> NDArray[np.int16]:
+    return (np.random.default_rng(step).standard_normal(512) * 3000).astype(np.int16)
+
+
+def test_what_is_cleared_is_cleared_once_and_the_rest_stays_as_it_was() -> None:
+    echo = Knowing(0.0)
+    memory = Memory(echo)
+    for step in range(20):
+        memory.add(step * 0.032, hiss(step), 4 * step + 4 if step < 10 else None)  # then the agent is silent
+    as_it_was, _ = memory.since(0.29)
+    cleared, voice_at = memory.since(0.29, cleared=True)
+    assert echo.asked == [(0, 40)]
+    assert voice_at == memory.since(0.29)[1]
+    assert np.abs(cleared[: 10 * 512]).max() < 300
+    assert np.array_equal(cleared[10 * 512 :], as_it_was[10 * 512 :])
+    assert np.array_equal(memory.since(0.29)[0], as_it_was)
+    memory.add(20 * 0.032, hiss(20), 84)
+    again, _ = memory.since(0.29, cleared=True)
+    assert echo.asked == [(0, 40), (80, 84)]
+    assert np.array_equal(again[: len(cleared)], cleared)
+
+
+def test_runs_that_do_not_follow_each_other_are_cleared_apart() -> None:
+    echo = Knowing(0.0)
+    memory = Memory(echo)
+    for step, frame in enumerate((4, 8, 20, 24)):
+        memory.add(step * 0.032, hiss(step), frame)
+    memory.since(0.0, cleared=True)
+    assert echo.asked == [(0, 8), (16, 24)]
+
+
+@pytest.mark.parametrize("echo", [None, Knowing(None)])
+def test_where_no_echo_is_known_the_judges_hear_what_there_is(echo: EchoEstimator | None) -> None:
+    memory = Memory(echo)
+    for step in range(5):
+        memory.add(step * 0.032, hiss(step), 4 * step + 4)
+    assert np.array_equal(memory.since(0.0, cleared=True)[0], memory.since(0.0)[0])
+
+
+def test_whether_anybody_estimates_is_told_beforehand() -> None:
+    class Estimator:
+        name = "ends"
+
+        def warm_up(self) -> None: ...
+
+        def probability(self, audio: NDArray[np.int16], quiet_s: float) -> float | None:
+            return None
+
+    assert Judging([], Estimator(), Post()).estimates
+    assert not Judging([], None, Post()).estimates

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import gc
 import math
 import queue
 import threading
+from dataclasses import dataclass
 
 import pytest
 
@@ -66,3 +68,40 @@ def test_what_waited_too_long_is_not_worked_for(monkeypatch: pytest.MonkeyPatch)
     offload.ask(Part("late"), lambda: worked.append(1), lambda probability, _: got.put(probability))
     assert got.get(timeout=5) is None
     assert worked == []
+
+
+@dataclass
+class Equal:
+    """Compares by its fields, so it has no hash."""
+
+    name: str
+
+    def warm_up(self) -> None: ...
+
+
+@dataclass(slots=True)
+class Slotted(Equal):
+    """Cannot even be referred to weakly."""
+
+
+@pytest.mark.parametrize("kind", [Equal, Slotted])
+def test_a_part_without_a_hash_is_asked_like_any_other(kind: type[Equal]) -> None:
+    one, other = kind("equal"), kind("equal")
+    names: queue.Queue[str] = queue.Queue()
+    for part in (one, other, one):
+        offload.ask(part, lambda: names.put(threading.current_thread().name), lambda *_: None)
+    assert names.get(timeout=5).startswith("antiphon-equal")
+    threads = {offload._threads[id(part)] for part in (one, other)}
+    assert len(threads) == 2
+
+
+def test_a_part_that_is_gone_takes_its_thread_along() -> None:
+    part = Part("gone")
+    number = id(part)
+    assert asked(part, 0.5) == 0.5
+    thread = offload._threads[number]
+    del part
+    gc.collect()
+    assert number not in offload._threads
+    with pytest.raises(RuntimeError, match="shutdown"):
+        thread.submit(print)

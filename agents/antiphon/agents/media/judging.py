@@ -26,6 +26,11 @@ __all__ = ["Asker", "Judging", "Memory"]
 class Asker(Protocol):
     """Has questions answered: `Judging` in a call, a clockwork in a replay."""
 
+    @property
+    def estimates(self) -> bool:
+        """Whether anybody can be asked about the end of a turn."""
+        ...
+
     def ask(self, question: Question, answer: Callable[[Opinion], None]) -> None:
         """Asks every judge of the question's occasion; each answers once, on the media loop."""
 
@@ -62,6 +67,11 @@ class Judging:
             offload.prepare(judge)
         if estimator is not None:
             offload.prepare(estimator)
+
+    @property
+    def estimates(self) -> bool:
+        """As `Asker.estimates`."""
+        return self._estimator is not None
 
     def ask(self, question: Question, answer: Callable[[Opinion], None]) -> None:
         """As `Asker.ask`."""

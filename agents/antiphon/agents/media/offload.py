@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
-from weakref import WeakKeyDictionary
+from weakref import finalize
 
 from antiphon.agents.logs import get_logger
 
@@ -40,8 +40,10 @@ class Part(Protocol):
         """Loads what it needs, before the first question. Blocks."""
 
 
-_threads: WeakKeyDictionary[Part, ThreadPoolExecutor] = WeakKeyDictionary()
-_lock = threading.Lock()
+# By identity: a part may be anybody's, and a dataclass that compares by its fields has no hash.
+_threads: dict[int, ThreadPoolExecutor] = {}
+_kept: list[Part] = []  # so that no other gets their identity
+_lock = threading.RLock()  # a part may be collected, and forgotten, while another gets its thread
 
 
 def prepare(part: Part) -> None:
@@ -90,11 +92,28 @@ def _fault(name: str, what: str) -> None:
 
 def _thread(part: Part) -> ThreadPoolExecutor:
     with _lock:
-        thread = _threads.get(part)
+        thread = _threads.get(id(part))
         if thread is None:
-            thread = _threads[part] = ThreadPoolExecutor(1, thread_name_prefix=f"antiphon-{part.name}")
+            thread = ThreadPoolExecutor(1, thread_name_prefix=f"antiphon-{part.name}")
+            _threads[id(part)] = thread
+            _forget_with(part)
             thread.submit(_warm_up, part)
         return thread
+
+
+def _forget_with(part: Part) -> None:
+    """Ends a part's thread with the part; one without weak references (``__slots__``) keeps it, and stays."""
+    try:
+        finalize(part, _forget, id(part)).atexit = False
+    except TypeError:
+        _kept.append(part)
+
+
+def _forget(number: int) -> None:
+    with _lock:
+        thread = _threads.pop(number, None)
+    if thread is not None:
+        thread.shutdown(wait=False)
 
 
 def _warm_up(part: Part) -> None:
