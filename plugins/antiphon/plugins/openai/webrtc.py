@@ -13,9 +13,8 @@ import time
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from livekit.agents import utils
+from livekit.agents import APIConnectOptions, utils
 from livekit.agents.llm._realtime.openai import NUM_CHANNELS, SAMPLE_RATE
-from livekit.agents.llm._realtime.openai import RealtimeSession as _Session
 from livekit.plugins.openai.realtime import RealtimeModel
 from pydantic import BaseModel
 
@@ -24,10 +23,12 @@ from antiphon.plugins.openai.call import Call, CallOptions
 from antiphon.plugins.openai.peer import PeerEvents, PeerKind, PeerTransport, make_peer, peer_thread
 from antiphon.plugins.openai.signalling import Answer, post_offer
 from antiphon.plugins.openai.uplink import FRAME
+from antiphon.plugins.openai.websocket import WebSocketSession
 
 __all__ = ["Form", "WebRtcModel", "WebRtcSession", "webrtc_model"]
 
 Form = Literal["auto", "multipart", "sdp"]
+_CONNECT = APIConnectOptions(max_retry=3, retry_interval=1.0, timeout=10.0)
 
 
 class WebRtcModel(RealtimeModel):
@@ -41,6 +42,7 @@ class WebRtcModel(RealtimeModel):
         ice_servers: Sequence[str] = (),
         grace_s: float = 5.0,
         flight_s: float = 0.06,
+        catch_up: float = 1.0,
         **settings: Any,
     ) -> None:
         super().__init__(**settings)
@@ -49,6 +51,7 @@ class WebRtcModel(RealtimeModel):
         self.ice_servers = tuple(ice_servers)
         self.grace_s = grace_s
         self.flight_s = flight_s
+        self.catch_up = catch_up
 
     def session(self, *, turn_detection_disabled: bool = False) -> WebRtcSession:
         """As livekit's, over a call of its own."""
@@ -57,8 +60,8 @@ class WebRtcModel(RealtimeModel):
         return session
 
 
-class WebRtcSession(_Session):
-    """livekit's session, over a call."""
+class WebRtcSession(WebSocketSession):
+    """`WebSocketSession`, over a call."""
 
     _realtime_model: WebRtcModel
 
@@ -94,6 +97,7 @@ class WebRtcSession(_Session):
             CallOptions(
                 grace_s=model.grace_s,
                 flight_s=model.flight_s,
+                catch_up=model.catch_up,
                 server_turns=options.turn_detection is not None,
             ),
             post=post,
@@ -121,6 +125,7 @@ def webrtc_model(
     ice_servers: Sequence[str] = (),
     grace_s: float = 5.0,
     flight_s: float = 0.06,
+    catch_up: float = 1.0,
     **settings: Any,
 ) -> WebRtcModel:
     """A Realtime model over WebRTC, for a `VoiceSession` or an `AgentSession`.
@@ -133,7 +138,10 @@ def webrtc_model(
         ice_servers: STUN servers, ``stun:host:port``; OpenAI's needs none.
         grace_s: How long a lost path may take to come back before the session connects anew, s.
         flight_s: How much later than its last packet a commit leaves, s.
-        settings: Arguments of `livekit.plugins.openai.realtime.RealtimeModel`.
+        catch_up: How fast audio that was kept back (a pre-roll, a turn said while the call was made) goes
+            out, times real time. More than 1 only for servers that take it as it comes, as the local one.
+        settings: Arguments of `livekit.plugins.openai.realtime.RealtimeModel`. Unless given, turn
+            detection is off and a connection is not made anew by itself.
 
     Raises:
         ConfigError: An option has a value it cannot have.
@@ -146,9 +154,18 @@ def webrtc_model(
         raise ConfigError("realtime(grace_s)", grace_s, "more than 0, up to 60 s")
     if not 0 <= flight_s <= 1:
         raise ConfigError("realtime(flight_s)", flight_s, "0 to 1 s")
+    if not 1 <= catch_up <= 10:
+        raise ConfigError("realtime(catch_up)", catch_up, "1 to 10 times real time")
     for name in ("azure_deployment", "entra_token", "api_version"):
         if settings.get(name):
             raise ConfigError(f"realtime({name})", settings[name], 'not given with transport="webrtc"')
+    defaults = {"turn_detection": None, "max_session_duration": None, "conn_options": _CONNECT}
     return WebRtcModel(
-        peer=peer, form=form, ice_servers=ice_servers, grace_s=grace_s, flight_s=flight_s, **settings
+        peer=peer,
+        form=form,
+        ice_servers=ice_servers,
+        grace_s=grace_s,
+        flight_s=flight_s,
+        catch_up=catch_up,
+        **{**defaults, **settings},
     )
