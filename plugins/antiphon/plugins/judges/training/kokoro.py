@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from antiphon.plugins.judges.training.voices import trimmed
 from antiphon.plugins.local.resample import resample
 
-__all__ = ["PHRASES", "Kokoro", "main", "tokens"]
+__all__ = ["LANGUAGES", "PHRASES", "Kokoro", "main", "tokens"]
 
 _MODEL_HZ: Final = 24_000
 _RATE_HZ: Final = 16_000
@@ -83,6 +83,10 @@ PHRASES: Final[dict[str, tuple[str, str]]] = {
         "tɕˈotto_mˈatte. iˈe. mˈatte. sɯmimasˈeɴ. tɕiɡaimˈasɯ. ikˈɯɾadesɯka? moː_itɕido_onegaiɕimˈasɯ.",
     ),
 }
+LANGUAGES: Final = {
+    "a": "en", "b": "en", "e": "es", "f": "fr", "h": "hi", "i": "it", "p": "pt", "z": "zh", "j": "ja",
+}  # fmt: skip
+"""By the first letter of a voice's name, as BCP 47."""
 _VOWELS: Final = {"eɪ": "A", "aɪ": "I", "aʊ": "W", "oʊ": "O", "ɔɪ": "Y", "dʒ": "ʤ", "tʃ": "ʧ", "ɚ": "əɹ"}
 
 
@@ -155,12 +159,12 @@ def main(argv: list[str] | None = None) -> int:
             out = arguments.out / f"{name}.wav"
             if not out.exists():
                 _write(out, kokoro.speak(phonemes, voice, english=file.stem[0] in "ab", speed=speed))
-            whose = [f"kokoro/{file.stem}", "Kokoro-82M", "Apache-2.0", "train"]
+            whose = [f"kokoro/{file.stem}", "Kokoro-82M", "Apache-2.0", "train", LANGUAGES[file.stem[0]]]
             rows.append([out.name, label, *whose, phonemes])
         print(f"\rspeaking {number + 1}/{len(files)}", end="", file=sys.stderr, flush=True)
     with (arguments.out / "list.csv").open("w", encoding="utf-8", newline="") as listing:
         writer = csv.writer(listing)
-        writer.writerow(["path", "label", "speaker", "source", "licence", "split", "words"])
+        writer.writerow(["path", "label", "speaker", "source", "licence", "split", "language", "words"])
         writer.writerows(rows)
     return 0
 
