@@ -85,6 +85,7 @@ class TurnTaking:
     end_likely: float = _share(0.55, 0.02, 0.99, "probability of the end at and above which it is shortest")
     slowest: float = _number(2.0, 1.0, 5.0, "", "how much longer it becomes for who pauses long")
     min_turn_s: float = _seconds(0.1, 0.0, 2.0, "voice to a silent agent below which it was noise")
+    aside_s: float = _seconds(1.5, 0.0, 5.0, "voice to a silent agent up to which it may be a hum or cough")
     max_turn_s: float = _seconds(60.0, 1.0, 600.0, "length at which a turn is committed as it stands")
     pre_roll_s: float = _seconds(0.3, 0.0, 2.0, "audio from before the onset that the model gets")
     tail_s: float = _seconds(0.2, 0.0, 2.0, "audio from after the voice that the model gets")

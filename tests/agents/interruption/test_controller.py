@@ -806,6 +806,87 @@ def test_what_ended_long_before_an_uninterruptible_reply_is_no_part_of_the_turn_
     ]  # fmt: skip
 
 
+class Aside(Rig):
+    """With a judge who is asked about sounds to a silent agent, and answered for by the test."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        options = TurnTaking()
+        arbiter = FusionArbiter(options, {Occasion.ASIDE: frozenset({"lexical"})})
+        self.controller = InterruptionController(options, arbiter=arbiter, strict=True)
+
+    def asked(self) -> list[act.AskJudges]:
+        return [action for _, action in self.log if isinstance(action, act.AskJudges)]
+
+    def answer(self, probability: float | None) -> None:
+        opinion = Opinion("lexical", Occasion.ASIDE, probability)
+        self.send(ev.OpinionReached(self.now, self.asked()[-1].speech, opinion))
+
+
+def test_a_hum_to_a_silent_agent_is_dropped_and_a_word_committed() -> None:
+    for probability, kind in ((0.1, act.DiscardTurn), (0.9, act.CommitTurn), (None, act.CommitTurn)):
+        rig = Aside()
+        rig.speak(0.4)
+        spoken_until = rig.now
+        rig.quiet(0.13)
+        (question,) = rig.asked()
+        assert (question.occasion, question.voiced_s) == (Occasion.ASIDE, pytest.approx(0.384))
+        rig.answer(probability)
+        rig.quiet(1.0)
+        assert [type(a) for a in rig.of(act.DiscardTurn) + rig.of(act.CommitTurn)] == [kind]
+        assert rig.at(kind) == pytest.approx(spoken_until + 0.48, abs=0.02)  # nobody waits longer for it
+
+
+def test_a_short_turn_waits_for_the_judge_and_not_for_ever() -> None:
+    rig = Aside()
+    rig.controller = InterruptionController(
+        TurnTaking(),
+        arbiter=FusionArbiter(TurnTaking(), {Occasion.ASIDE: frozenset({"lexical"})}),
+        endpointer=FixedSilence(0.25),
+        strict=True,
+    )
+    rig.speak(0.4)
+    spoken_until = rig.now
+    rig.quiet(0.35)
+    assert rig.of(act.CommitTurn) == []
+    rig.quiet(0.3)
+    assert rig.at(act.CommitTurn) == pytest.approx(spoken_until + 0.496, abs=0.02)
+
+
+def test_a_person_who_goes_on_after_a_hum_has_said_words() -> None:
+    rig = Aside()
+    rig.speak(0.3)
+    rig.quiet(0.13)
+    rig.answer(0.05)
+    rig.speak(0.4)
+    rig.quiet(0.13)
+    rig.answer(0.95)
+    rig.quiet(1.0)
+    assert len(rig.of(act.CommitTurn)) == 1
+    assert rig.of(act.DiscardTurn) == []
+
+
+def test_a_long_turn_and_one_that_took_the_floor_are_never_asides() -> None:
+    rig = Aside()
+    rig.speak(2.0)
+    rig.quiet(1.0)
+    rig.reply()
+    rig.speak(0.6)
+    rig.send(ev.VerdictReached(rig.now, Verdict.TURN, "x"))
+    rig.quiet(1.0)
+    assert rig.asked() == [] or all(q.occasion is not Occasion.ASIDE for q in rig.asked())
+    assert len(rig.of(act.CommitTurn)) == 2
+
+
+def test_what_the_application_commits_is_no_aside() -> None:
+    rig = Aside()
+    rig.speak(0.4)
+    rig.quiet(0.13)
+    rig.answer(0.05)
+    rig.send(ev.CommitRequested(rig.now))
+    assert len(rig.of(act.CommitTurn)) == 1
+
+
 def push_to_talk(**changes: float) -> Rig:
     return Rig(TurnTaking(push_to_talk=True, **changes))
 

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from antiphon.agents.errors import ConfigError
-from antiphon.agents.interruption.judges import Judge, Occasion, Question
+from antiphon.agents.interruption.judges import OVER_AGENT, Judge, Occasion, Question
 from antiphon.plugins.judges.acoustic import FEATURES, KINDS, AcousticJudge, Head, features
 from antiphon.plugins.judges.embeddings import load
 
@@ -39,7 +39,7 @@ def some_head(seed: int = 0) -> Head:
 
 def test_it_is_a_judge(judge: AcousticJudge) -> None:
     known: Judge = judge
-    assert (known.name, known.occasions) == ("acoustic", frozenset(Occasion))
+    assert (known.name, known.occasions) == ("acoustic", frozenset(OVER_AGENT))
 
 
 def test_a_listener_and_an_interruption_are_told_apart(judge: AcousticJudge, clip: Clip) -> None:

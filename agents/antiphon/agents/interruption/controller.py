@@ -17,6 +17,8 @@ Choices worth knowing:
 - A sound that is judged a backchannel while it lasts is *excused*: the reply goes on, and the sound is
   kept until the arbiter has settled it after its end. It may become words, and a TURN about it still
   yields.
+- A short sound to a silent agent is committed unless the judges who hear words say clearly that there
+  were none (`aside.py`).
 - With push-to-talk the voice decides nothing. A press is an onset that is held and kept like any other,
   and its own length is the verdict: meant after `press_min_s`, or there was none. A release commits; over
   a reply that nobody may interrupt, when that is over.
@@ -35,7 +37,8 @@ from antiphon.agents.interruption import events as ev
 from antiphon.agents.interruption.arbiter import Arbiter, DurationArbiter
 from antiphon.agents.interruption.events import Deadline, Reason
 from antiphon.agents.interruption.floor import Floor
-from antiphon.agents.interruption.onset import SpeechEnded, SpeechLikely
+from antiphon.agents.interruption.judges import Occasion
+from antiphon.agents.interruption.onset import OnsetDetector, SpeechEnded, SpeechLikely
 from antiphon.agents.interruption.table import State, Trigger
 from antiphon.agents.interruption.turn import Place
 from antiphon.agents.interruption.verdicts import Verdict
@@ -72,6 +75,11 @@ class InterruptionController(Floor):
         self.unforeseen: Counter[str] = Counter()
         """Events of classes that the controller does not know."""
         self._frame_at: float | None = None
+
+    @property
+    def onset(self) -> OnsetDetector:
+        """Finds the person's speech; for others to read, and driven here alone."""
+        return self._onset
 
     def handle(self, event: ev.Event) -> tuple[act.Action, ...]:
         """Takes an event; returns what to do, in order."""
@@ -276,7 +284,9 @@ class InterruptionController(Floor):
             self._verdict(event.verdict, event.reason)
 
     def _opinion_reached(self, event: ev.OpinionReached) -> None:
-        if self._asking:
+        if event.opinion.occasion is Occasion.ASIDE:
+            self._turn.opinion(event.speech, event.opinion)
+        elif self._asking:
             self._weigh(self._hearing.opinion(self._now, event.speech, event.opinion))
 
     def _interrupt_requested(self, event: ev.InterruptRequested) -> None:
@@ -323,6 +333,9 @@ class InterruptionController(Floor):
     def _turn_due(self) -> None:
         speaking = self._speaking
         if self._turn.over(self._now, speaking):
+            if self._turn.dismissed and not speaking:
+                self._actions += self._turn.discard("no words")
+                return
             voiced_s, by_key = self._onset.voiced_s, self._options.push_to_talk
             self._actions += self._turn.commit(self._now, speaking, voiced_s, by_key=by_key)
             if speaking:  # the longest turn is over, and the person goes on: another begins

@@ -14,6 +14,7 @@ from antiphon.agents.endpointing import Endpointer
 from antiphon.agents.errors import MisuseError
 from antiphon.agents.interruption import actions as act
 from antiphon.agents.interruption.arbiter import Arbiter
+from antiphon.agents.interruption.aside import Asides, AsidesJudged
 from antiphon.agents.interruption.events import Reason
 from antiphon.agents.interruption.hearing import Hearing
 from antiphon.agents.interruption.key import Key
@@ -42,7 +43,8 @@ class Floor:
         self._options = options
         self._onset = OnsetDetector.of(options)
         self._hearing = Hearing(arbiter)
-        self._turn = Turn(options, endpointer)
+        asides = Asides(arbiter.aside_judges if isinstance(arbiter, AsidesJudged) else None)
+        self._turn = Turn(options, endpointer, asides)
         self._key = Key(options)
         self._replies = Replies()
         self._limits = _limits(options)
@@ -105,7 +107,9 @@ class Floor:
         return self.state
 
     def _take_turn(self, _: str) -> State:
+        may_be_none = self.state is State.QUIET and self._turn.place is Place.NOWHERE
         self._actions += self._turn.to_model(self._now)
+        self._turn.to_silent |= may_be_none and not self._options.push_to_talk
         return self.state
 
     def _keep(self, _: str) -> State:
@@ -128,6 +132,7 @@ class Floor:
 
     def _hold(self, _: str) -> State:
         self._actions += self._turn.keep(self._now)
+        self._turn.to_silent = False
         if not self._may_interrupt:
             return self.state
         if self._options.push_to_talk:  # the key needs no judges

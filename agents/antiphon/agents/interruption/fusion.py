@@ -22,6 +22,7 @@ from statistics import fmean
 from typing import Final
 
 from antiphon.agents.interruption.arbiter import Arbiter, DurationArbiter, Opinion
+from antiphon.agents.interruption.aside import log_odds
 from antiphon.agents.interruption.judges import Judge, Occasion
 from antiphon.agents.interruption.verdicts import WINDOW_S, Verdict
 from antiphon.agents.options import TurnTaking
@@ -38,14 +39,7 @@ _REPEAT_S: Final = 2.0  # s between two starts that belong together ("wait … w
 _REPEAT_ODDS: Final = 0.7  # log-odds that a second start brings; chosen
 _LENGTH_FROM_S: Final = 0.9  # s; no backchannel of the recorded ones has more voice than that
 _LENGTH_ODDS_PER_S: Final = 3.0  # log-odds for each further s of voice; chosen
-_LEAST: Final = 0.02  # a probability counts as no surer than this, or its complement
 _HALF_WINDOW_S: Final = WINDOW_S / 2
-
-
-def log_odds(probability: float) -> float:
-    """The log-odds of a probability, held to what a single judge may be sure of."""
-    p = min(max(probability, _LEAST), 1.0 - _LEAST)
-    return math.log(p / (1.0 - p))
 
 
 def arbiter_for(options: TurnTaking, judges: Sequence[Judge]) -> Arbiter:
@@ -99,6 +93,12 @@ class FusionArbiter:
         self._awaited: frozenset[str] = frozenset()  # judges who have not answered about this pause
         self._pause_until: float | None = None
         self._asked_pause = False
+
+    @property
+    def aside_judges(self) -> Mapping[str, float]:
+        """Who is asked about an aside, and how much each counts."""
+        names = self._judges.get(Occasion.ASIDE, frozenset())
+        return {name: self._weights.get(name, 1.0) for name in sorted(names)}
 
     def begin(self, speech: int, now: float, voiced_s: float) -> None:
         """A speech begins."""

@@ -1,4 +1,4 @@
-"""Judges: opinions on whether the person who speaks over the agent wants the floor.
+"""Judges: opinions on whether the person who speaks wants the floor.
 
 A judge looks at the sound of one speech and gives a probability. It decides nothing: opinions are weighed
 by an arbiter (`arbiter.py`), which also works when a judge is absent, late, or has no opinion.
@@ -17,7 +17,7 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["LEAD_S", "LONGEST_S", "RATE_HZ", "Judge", "Occasion", "Question"]
+__all__ = ["LEAD_S", "LONGEST_S", "OVER_AGENT", "RATE_HZ", "Judge", "Occasion", "Question"]
 
 RATE_HZ: Final = 16_000  # Hz; of the audio in a question
 LEAD_S: Final = 0.3  # s; audio from before the voice that a question brings
@@ -33,6 +33,13 @@ class Occasion(Enum):
     """The voice has stopped, for the moment at least."""
     LONG = "long"
     """The speech has gone on for so long that words should tell."""
+    ASIDE = "aside"
+    """The voice has stopped, and the agent said nothing: was it a turn, or a hum, a cough, a laugh? Here
+    "yes" and "okay" are a turn."""
+
+
+OVER_AGENT: Final = (Occasion.EARLY, Occasion.PAUSE, Occasion.LONG)
+"""The occasions of a speech over the agent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +57,8 @@ class Question:
     """Since its last voice, s; 0 while it goes on."""
     language: str = ""
     """What the call speaks, as BCP 47 ("en", "zh-CN"); empty when it is not known."""
+    asked: bool = True
+    """Whether the agent's last words may have been a question, which "mm-hm" answers."""
 
 
 class Judge(Protocol):
@@ -69,7 +78,8 @@ class Judge(Protocol):
         """Loads what it needs, before the first question. Blocks."""
 
     def opinion(self, question: Question) -> float | None:
-        """The probability, 0 to 1, that the person wants the floor; None for no opinion.
+        """The probability, 0 to 1, that the person wants the floor; None for no opinion. Of an aside: that
+        it is to be answered.
 
         Blocks for as long as it takes. Called by one thread at a time.
         """

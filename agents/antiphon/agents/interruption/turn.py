@@ -12,7 +12,10 @@ from typing import Final
 
 from antiphon.agents.endpointing import Endpointer
 from antiphon.agents.interruption import actions as act
+from antiphon.agents.interruption.arbiter import Opinion
+from antiphon.agents.interruption.aside import Asides
 from antiphon.agents.interruption.events import Deadline, Reason
+from antiphon.agents.interruption.judges import Occasion
 from antiphon.agents.interruption.onset import OnsetDetector
 from antiphon.agents.options import Adjustable, TurnTaking
 
@@ -32,12 +35,15 @@ class Place(Enum):
 class Turn:
     """The turn at hand, if there is one."""
 
-    def __init__(self, options: TurnTaking, endpointer: Endpointer) -> None:
+    def __init__(self, options: TurnTaking, endpointer: Endpointer, asides: Asides | None = None) -> None:
         self._options = options
         self._endpointer = endpointer
+        self._asides = asides or Asides()
         self.place = Place.NOWHERE
         self.owed = False
         """Its key was released over what nobody may interrupt: it is committed when that is over."""
+        self.to_silent = False
+        """It began while the agent was silent, and has silenced nothing: it may be an aside."""
         self._gate_open = False
         self._keeping = False
         self._began_at = 0.0
@@ -54,16 +60,34 @@ class Turn:
             self._endpointer.change(options)
 
     def frame(self, now: float, onset: OnsetDetector) -> list[act.Action]:
-        """After each window: has the end of the turn estimated, once for each pause in it."""
+        """After each window: has the end of the turn estimated, once for each pause in it, and the judges
+        asked whether it is one."""
         if onset.voiced:
             self._paused = False
+            self._asides.forget()
         elif onset.speaking and not self._paused and self.place is Place.MODEL:
             quiet = now - onset.last_voice_at
             if quiet >= _PAUSE_S:
                 self._paused = True
                 self._pause += 1
-                return [act.AskTurnEnd(self._pause, quiet)]
+                return [*self._ask_aside(now, onset, quiet), act.AskTurnEnd(self._pause, quiet)]
         return []
+
+    def _ask_aside(self, now: float, onset: OnsetDetector, quiet_s: float) -> list[act.Action]:
+        voiced_s = self._voiced_s + onset.voiced_s
+        short = self._options.min_turn_s <= voiced_s <= self._options.aside_s
+        if self.to_silent and short and self._asides.ask(self._pause, now + self._options.judge_s):
+            return [act.AskJudges(self._pause, Occasion.ASIDE, voiced_s, quiet_s)]
+        return []
+
+    def opinion(self, pause: int, opinion: Opinion) -> None:
+        """A judge's answer about an aside."""
+        self._asides.opinion(pause, opinion)
+
+    @property
+    def dismissed(self) -> bool:
+        """Whether the turn was an aside, by all that is known of it."""
+        return self.to_silent and self._asides.dismissed()
 
     def speech_began(self, now: float) -> None:
         """Speech began, or went on."""
@@ -138,8 +162,15 @@ class Turn:
             return False
         if now >= self._began_at + self._options.max_turn_s:
             return True
-        over_at = self._endpointer.deadline()
+        over_at = self._over_at()
         return not speaking and over_at is not None and now >= over_at
+
+    def _over_at(self) -> float | None:
+        """When the endpointer holds the turn to be over and nobody is waited for, s."""
+        over_at, judged_at = self._endpointer.deadline(), self._asides.waits_until()
+        if over_at is None or judged_at is None or not self.to_silent:
+            return over_at
+        return max(over_at, judged_at)
 
     def lapsed(self, now: float, speaking: bool) -> bool:
         """Whether what is kept was complete before anybody wanted it."""
@@ -194,7 +225,7 @@ class Turn:
         if self.place is Place.MODEL:
             found.append(Deadline(self._began_at + self._options.max_turn_s, Reason.MAX_TURN))
         if self.place is Place.MODEL or (self.place is Place.KEPT and not held):
-            over_at = self._endpointer.deadline()
+            over_at = self._over_at()
             if over_at is not None and not speaking:
                 found.append(Deadline(over_at, Reason.ENDPOINT))
         return found
@@ -210,10 +241,12 @@ class Turn:
         self._ended_at = now
         self._endpointer.forget()
         self._endpointer.speech_began(now)
+        self._asides.forget()
 
     def _forget(self) -> None:
         self.place = Place.NOWHERE
-        self.owed = False
+        self.owed = self.to_silent = False
         self._gate_open = self._keeping = False
         self._tail_at = None
         self._endpointer.forget()
+        self._asides.forget()

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from typing import Protocol, assert_never
 
 from antiphon.agents import timeline as tl
-from antiphon.agents.interruption import InterruptionController, Opinion, Question
+from antiphon.agents.interruption import InterruptionController, Occasion, Opinion, Question
 from antiphon.agents.interruption import actions as act
 from antiphon.agents.interruption import events as ev
 from antiphon.agents.logs import get_logger
@@ -26,6 +26,7 @@ from antiphon.agents.media.echo import EchoEstimator, EchoReference
 from antiphon.agents.media.gate import Gate
 from antiphon.agents.media.ingress import Ingress, IngressEvents, VoiceDetector
 from antiphon.agents.media.judging import Asker, Memory
+from antiphon.agents.media.noting import EvidenceNotes
 from antiphon.agents.media.playout import Playout, PlayoutEvents
 from antiphon.agents.media.router import Samples
 from antiphon.agents.media.source import Source
@@ -104,6 +105,7 @@ class MediaCall:
         self._log = log.bind(**(log_fields or {}))
         self._asker = asker
         self._language = language
+        self._asked = True
         self._continuous = continuous
         self._media = media
         self._loop = media.loop
@@ -115,6 +117,7 @@ class MediaCall:
         self._reference = EchoReference(RATE_HZ)
         self._echo = EchoEstimator(self._reference)
         self._memory = Memory(self._echo)
+        self._evidence = EvidenceNotes(controller.onset, self._reference.stand, self._note)
         self._playout = Playout(
             Tap(source, self._reference),
             PlayoutEvents(self._on_started, self._on_advanced, self._on_ended),
@@ -194,6 +197,14 @@ class MediaCall:
         """Takes turns by other numbers from now on, or with a key or without. Any thread."""
         self._media.call(self._change, options)
 
+    def agent_asked(self, asked: bool) -> None:
+        """Whether the agent's last words may be a question, to which "mm-hm" is an answer; so it is held
+        to be until told otherwise. Any thread."""
+        self._media.call(self._note_asked, asked)
+
+    def _note_asked(self, asked: bool) -> None:
+        self._asked = asked
+
     def _now(self, kind: type[ev.TurnPressed | ev.TurnReleased | ev.TurnCancelled]) -> None:
         self._event(kind(self._loop.time()))
 
@@ -233,10 +244,13 @@ class MediaCall:
     def _window(self, at: float, window: Samples, speech: float) -> None:
         self._memory.add(at, window, self._echo.window(at, window))
         echo = self._echo.evidence().likeness if speech >= self._voice_from else 0.0
-        self._event(ev.VadFrame(at, speech, echo, level_dbfs(window) if self._soft else None))
+        level = level_dbfs(window) if self._soft else None
+        self._evidence.window(at, window, speech, echo, level)
+        self._event(ev.VadFrame(at, speech, echo, level))
 
     def _lose(self) -> None:
         self._memory.forget()
+        self._evidence.lose()
         self._event(ev.InputLost(self._loop.time()))
         self._gate.forget()
 
@@ -294,10 +308,12 @@ class MediaCall:
                 heard = self._playout.duck(now, self._duck) if ducked else self._playout.hold(now)
                 self._note(tl.Hold(now, _ms(heard), reply_id, ducked))
             case act.ResumePlayout(reason):
+                self._evidence.decided(self._loop.time())
                 reply_id = self._playout.reply_id or ""
                 heard = self._playout.resume(self._loop.time())
                 self._note(tl.Resume(self._loop.time(), _ms(heard), reason, reply_id))
             case act.YieldFloor(reply_id, _, reason):
+                self._evidence.decided(self._loop.time())
                 self._yield(reply_id, reason, self._loop.time())
             case act.AskJudges():
                 self._ask(action)
@@ -339,8 +355,12 @@ class MediaCall:
     def _ask(self, action: act.AskJudges) -> None:
         if self._asker is None:
             return
-        audio, voice_at = self._memory.since(self._voice_at, cleared=True)
-        question = Question(action.occasion, audio, voice_at, action.voiced_s, action.quiet_s, self._language)
+        aside = action.occasion is Occasion.ASIDE  # about the whole turn, not its last speech
+        began_at = self._turn_at if aside and self._turn_at is not None else self._voice_at
+        audio, voice_at = self._memory.since(began_at, cleared=True)
+        question = Question(
+            action.occasion, audio, voice_at, action.voiced_s, action.quiet_s, self._language, self._asked
+        )
         self._asker.ask(question, lambda opinion: self._told(action.speech, opinion))
 
     def _told(self, speech: int, opinion: Opinion) -> None:
@@ -354,7 +374,7 @@ class MediaCall:
             self._turn_at = self._voice_at
 
     def _ask_turn_end(self, pause: int, quiet_s: float) -> None:
-        if self._asker is None or self._turn_at is None:
+        if self._asker is None or not self._asker.estimates or self._turn_at is None:
             return
         audio, _ = self._memory.since(self._turn_at)
 

@@ -23,14 +23,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from antiphon.agents.errors import ConfigError
-from antiphon.agents.interruption.judges import RATE_HZ, Occasion, Question
+from antiphon.agents.interruption.judges import OVER_AGENT, RATE_HZ, Occasion, Question
 from antiphon.plugins.judges.embeddings import DIMENSIONS, HOP_SAMPLES, SpeechEmbeddings, load
 from antiphon.plugins.judges.prosody import NAMES, prosody
 
 __all__ = ["FEATURES", "KINDS", "AcousticJudge", "Head", "features"]
 
 KINDS: Final = ("turn", "backchannel", "vocal", "noise")
-FEATURES: Final = 3 * DIMENSIONS + len(NAMES) + len(Occasion)
+FEATURES: Final = 3 * DIMENSIONS + len(NAMES) + len(OVER_AGENT)
 
 _EVERY: Final = 2  # hops of 80 ms between two embeddings; chosen: each costs 1.7 ms of a core
 _MOST: Final = 8  # embeddings looked at, the last 1.9 s of sound; chosen, for the cost
@@ -39,7 +39,6 @@ _MOST_GAIN: Final = 200.0  # 46 dB; chosen: what is quieter is no voice to a det
 _FRAME: Final = 320  # samples, 20 ms; for the level
 _QUIET_S: Final = 0.06  # s of the quiet after the voice that are looked at; chosen
 _SCALE: Final = np.float32(1 / 32768)
-_OCCASIONS: Final = tuple(Occasion)
 
 
 def features(question: Question, embeddings: SpeechEmbeddings) -> NDArray[np.float32] | None:
@@ -55,8 +54,8 @@ def features(question: Question, embeddings: SpeechEmbeddings) -> NDArray[np.flo
     windows = min(_MOST, max(1, -(-span // (_EVERY * HOP_SAMPLES))))
     embedded = embeddings.embed(audio, every=_EVERY, most=windows)
     said = prosody(audio, voice_at=voice_at, voiced_s=question.voiced_s, quiet_s=quiet_s)
-    occasion = np.zeros(len(_OCCASIONS), dtype=np.float32)
-    occasion[_OCCASIONS.index(question.occasion)] = 1.0
+    occasion = np.zeros(len(OVER_AGENT), dtype=np.float32)
+    occasion[OVER_AGENT.index(question.occasion)] = 1.0
     return np.concatenate([embedded[-1], embedded.mean(axis=0), embedded.max(axis=0), said, occasion])
 
 
@@ -141,7 +140,7 @@ class AcousticJudge:
     """
 
     name = "acoustic"
-    occasions = frozenset(Occasion)
+    occasions = frozenset(OVER_AGENT)
 
     def __init__(self, weights: Path | None = None) -> None:
         self._embeddings = load()

@@ -32,6 +32,7 @@ from numpy.typing import NDArray
 from antiphon.agents.errors import ConfigError
 from antiphon.agents.interruption.judges import LONGEST_S, RATE_HZ, Occasion, Question
 from antiphon.agents.logs import get_logger
+from antiphon.plugins.judges.asides import weigh_aside
 from antiphon.plugins.judges.multilingual import find_multilingual
 from antiphon.plugins.judges.trust import BASE, TINY_EN, Trust, curve
 from antiphon.plugins.judges.words import count_words, lexicon, opinion_of_text

@@ -30,7 +30,17 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-__all__ = ["Group", "Lexicon", "Unit", "count_words", "languages", "lexicon", "opinion_of_text", "units"]
+__all__ = [
+    "Group",
+    "Lexicon",
+    "Unit",
+    "count_words",
+    "languages",
+    "lexicon",
+    "opinion_of_text",
+    "tokens_of",
+    "units",
+]
 
 _DATA = Path(__file__).with_name("words.toml")
 _ALIASES: Final = {"cmn": "zh"}  # Mandarin has two codes
@@ -150,6 +160,11 @@ def _tokens(text: str) -> Phrase:
     plain = unicodedata.normalize("NFKD", _ASIDE.sub(" ", text.translate(_APOSTROPHES))).casefold()
     plain = "".join(c for c in plain if c == _TWO_DOTS or not unicodedata.combining(c))
     return tuple(_LONG_RUN.sub(r"\1", token) for token in _TOKEN.findall(unicodedata.normalize("NFC", plain)))
+
+
+def tokens_of(text: str) -> Phrase:
+    """The words of a text, or the characters of a Chinese one, as the lists have them."""
+    return _tokens(text)
 
 
 def units(text: str, language: str) -> tuple[Unit, ...]:

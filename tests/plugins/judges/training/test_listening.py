@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from antiphon.agents.interruption.judges import LEAD_S, LONGEST_S, RATE_HZ, Occasion
+from antiphon.agents.interruption.judges import LEAD_S, LONGEST_S, OVER_AGENT, RATE_HZ, Occasion
 from antiphon.plugins.judges.training.listening import EARLY_S, asked
 
 Clip = Callable[..., NDArray[np.int16]]
@@ -45,6 +45,6 @@ def test_what_is_no_voice_is_asked_about_only_when_told_to() -> None:
     audio, begins, ends = between(hiss)
     forced, heard = asked(audio, begins, ends)
     assert not heard
-    assert {q.occasion for q in forced} == set(Occasion)
+    assert {q.occasion for q in forced} == set(OVER_AGENT)
     assert all(q.voice_at == round(LEAD_S * RATE_HZ) for q in forced)
     assert asked(audio, begins, ends, force=False) == ([], False)

@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from antiphon.agents.interruption.judges import Occasion
+from antiphon.agents.interruption.judges import OVER_AGENT
 from antiphon.plugins.judges.acoustic import FEATURES, KINDS, Head
 from antiphon.plugins.judges.embeddings import DIMENSIONS
 from antiphon.plugins.judges.prosody import NAMES
@@ -74,7 +74,7 @@ def _evened(examples: Examples) -> NDArray[np.float64]:
     """
     factors = np.ones(len(examples.kinds))
     length = np.digitize(examples.seen[:, _LENGTH], np.log(0.1 + np.array(_LENGTHS_S)))
-    cells = length + (len(_LENGTHS_S) + 1) * np.argmax(examples.seen[:, -len(Occasion) :], axis=1)
+    cells = length + (len(_LENGTHS_S) + 1) * np.argmax(examples.seen[:, -len(OVER_AGENT) :], axis=1)
     for cell in np.unique(cells):
         here = cells == cell
         turns, others = (here & (examples.kinds == KINDS.index(kind)) for kind in ("turn", "backchannel"))

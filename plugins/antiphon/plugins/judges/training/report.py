@@ -11,7 +11,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from antiphon.agents.interruption.judges import Occasion
+from antiphon.agents.interruption.judges import OVER_AGENT, Occasion
 from antiphon.plugins.judges.acoustic import KINDS, Head
 from antiphon.plugins.judges.training.fit import Examples
 
@@ -148,14 +148,14 @@ def held_out(pairs: list[tuple[Head, Examples]]) -> str:
     turn = np.concatenate([head.probabilities(examples.seen)[:, 0] for head, examples in pairs])
     kinds = np.concatenate([examples.kinds for _, examples in pairs])
     seen = np.concatenate([examples.seen for _, examples in pairs])
-    asked = np.argmax(seen[:, -len(Occasion) :], axis=1)
+    asked = np.argmax(seen[:, -len(OVER_AGENT) :], axis=1)
     lines = [
         "",
         "Synthesised voices that a head was fitted without (four parts), turns against backchannels:",
         "",
     ]
     lines += ["| occasion | n turn / backchannel | AUC |", "|---|---|---|"]
-    for index, occasion in enumerate(Occasion):
+    for index, occasion in enumerate(OVER_AGENT):
         parts = [turn[(asked == index) & (kinds == KINDS.index(kind))] for kind in ("turn", "backchannel")]
         lines.append(f"| {occasion.value} | {len(parts[0])} / {len(parts[1])} | {auc(*parts):.2f} |")
     return "\n".join(lines)
