@@ -21,6 +21,7 @@ from antiphon.plugins.local.engines import BrainRequest, NextMessage, TextDelta,
 __all__ = ["BuiltinBrain"]
 
 _SAY = re.compile(r"(?:say|repeat|reply with|answer with)(?: exactly)?[:,]?\s*[\"'“](.+?)[\"'”]", re.I | re.S)
+_EXACTLY = re.compile(r"say exactly: \"(.+?)\"", re.I)  # of a response's own instructions, which come last
 _NAME = re.compile(r"\b(?:my name is|my name's|i am called|call me)\s+([A-Za-z][\w'-]+)", re.I)
 _ASKED = re.compile(r"(?:Which|What|How many|Under|On which|At what|Could you tell me).*\?$")
 _FOLLOW = re.compile(r"^(?:and what about|and how about|what about|how about|and)\b\s*(.*)$", re.I)
@@ -52,6 +53,8 @@ class BuiltinBrain:
     def think(self, request: BrainRequest) -> list[str | ToolRequest]:
         """The whole reply at once."""
         items = list(request.items)
+        if exact := _EXACTLY.match(request.instructions.rpartition("\n")[2]):
+            return [exact.group(1)]
         last = items[-1] if items else {}
         if last.get("type") == "function_call_output":
             return [_report(items)]

@@ -20,7 +20,7 @@ from aiohttp import web
 
 from antiphon.plugins.local.keys import DEFAULT_S, MAX_S, MIN_S
 from antiphon.plugins.local.protocol import Refusal
-from antiphon.plugins.local.protocol.config import default_session, merge_session
+from antiphon.plugins.local.protocol.config import UNNAMED, default_session, merge_session
 
 __all__ = ["MAX_BODY", "expiry", "fault", "may_come_from", "offer", "page_headers", "session_settings"]
 
@@ -119,10 +119,8 @@ def session_settings(given: object) -> Mapping[str, Any]:
     Raises:
         HTTPException: Something of them cannot be.
     """
-    model = given.get("model") if isinstance(given, dict) else None
-    base = default_session("", model if isinstance(model, str) else "", 0)
     try:
-        merge_session(base, given, has_spoken=False)
+        merge_session(default_session("", UNNAMED, 0), given, has_spoken=False)
     except Refusal as refusal:
         raise fault(web.HTTPBadRequest, refusal.message, refusal.code, refusal.param) from None
     assert isinstance(given, dict)
@@ -131,8 +129,7 @@ def session_settings(given: object) -> Mapping[str, Any]:
 
 def public_secret(value: str, expires_at: float, settings: Mapping[str, Any]) -> dict[str, Any]:
     """A client secret as its maker is shown it."""
-    model = str(settings.get("model") or "local")
-    base = default_session("", model, int(time.time()))
+    base = default_session("", UNNAMED, int(time.time()))
     session = merge_session(base, settings, has_spoken=False)
     return {"value": value, "expires_at": int(expires_at), "session": session}
 

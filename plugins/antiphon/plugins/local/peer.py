@@ -33,6 +33,7 @@ from antiphon.plugins.local.engines import Samples
 from antiphon.plugins.local.transport import Media
 from antiphon.plugins.webrtc.pacing import PacedTrack
 from antiphon.plugins.webrtc.receive import ReceivedAudio
+from antiphon.plugins.webrtc.sctp import hasten
 
 __all__ = ["CHANNEL", "BadOffer", "PeerTransport"]
 

@@ -25,6 +25,7 @@ from antiphon.plugins.local import calls
 from antiphon.plugins.local.calls import fault
 from antiphon.plugins.local.engines import Engines
 from antiphon.plugins.local.keys import EPHEMERAL, Keys, Secret
+from antiphon.plugins.local.protocol.config import UNNAMED
 from antiphon.plugins.local.session import Session, SessionOptions
 from antiphon.plugins.local.transport import SocketTransport, Transport
 
@@ -247,7 +248,7 @@ class LocalRealtimeServer:
 
     def _options(self, request: web.Request, settings: Mapping[str, Any] | None) -> SessionOptions:
         given = settings.get("model") if settings is not None else None
-        model = given or request.query.get("model") or "local"
+        model = given or request.query.get("model") or UNNAMED
         return {"model": model, "limit_s": self._limit_s, "speed": self._speed, "settings": settings}
 
     def _admit(self) -> None:

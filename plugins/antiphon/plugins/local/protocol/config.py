@@ -12,9 +12,11 @@ from typing import Any
 
 from antiphon.plugins.local.protocol.outputs import Refusal
 
-__all__ = ["VOICES", "default_session", "merge_session", "response_settings"]
+__all__ = ["UNNAMED", "VOICES", "default_session", "merge_session", "response_settings"]
 
 Check = Callable[[Any], bool]
+
+UNNAMED = "local"  # the model of a session whose client named none; an update may still name it
 
 # The provider's own names, so that its clients run unchanged; they all sound like the local voice.
 VOICES = ("alloy", "ash", "ballad", "cedar", "coral", "echo", "marin", "sage", "shimmer", "verse")
@@ -250,7 +252,7 @@ def merge_session(session: Mapping[str, Any], update: object, *, has_spoken: boo
             raise Refusal("unknown_parameter", f"Unknown parameter: 'session.{key}'.", f"session.{key}")
         if key != "audio" and not _SESSION[key](value):
             raise _refuse(f"session.{key}", value)
-    if "model" in update and update["model"] != session["model"]:
+    if "model" in update and session["model"] not in (UNNAMED, update["model"]):
         raise Refusal(
             "cannot_update_model",
             f"The model of a session cannot be changed from '{session['model']}'.",
