@@ -3,11 +3,15 @@
 The controller decides what a press does; this part passes it on, says what became of it and notes it. What
 became of it is read from the timeline: the media plane appends its events before the call that caused them
 is over, and calls to it keep their order. Lives on the application's loop.
+
+A release comes faster than the sound made before it, which waits in buffers on its way. So while the person
+still sounds, a release waits for that; after a short silence it is passed on at once.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -20,6 +24,9 @@ from antiphon.agents.media.thread import MediaThread
 from antiphon.agents.options import TurnTaking
 
 __all__ = ["KeyResult", "TalkKey"]
+
+_SOUNDS_S = 0.10  # s since the last voice; chosen: a release this soon after it may cut a word
+_ON_ITS_WAY_S = 0.12  # s; chosen: 40 ms in a sender's queue, 20 a frame, 40 to 60 in the jitter buffer
 
 By = Literal["rpc", "attribute", "application", "muted", "left", "limit"]
 Done = Literal["pressed", "committed", "waiting", "dropped", "nothing"]
@@ -71,6 +78,7 @@ class TalkKey:
         self._loop = asyncio.get_running_loop()
         self._pressed_at: float | None = None
         self._releasing = 0  # releases that the media plane has not answered yet
+        self._waiting: _Once | None = None  # a release that waits for the sound made before it
         self._unsubscribe = timeline.subscribe(self._on_event)
 
     @property
@@ -98,6 +106,8 @@ class TalkKey:
             return KeyResult("nothing", "the key was down already", now - self._pressed_at)
         self._pressed_at = now
         self._timeline.append(tl.Press(now, by))
+        if self._waiting is not None:
+            self._waiting()
         events = await self._done(self._call.press_turn)
         return KeyResult("pressed", silenced=any(isinstance(event, tl.Hold) for event in events))
 
@@ -117,9 +127,12 @@ class TalkKey:
         held_s = self._went_up(by, cancelled=cancelled)
         if held_s is None:
             return KeyResult("nothing", "the key was not down")
+        sounds = time.monotonic() - self._call.voice_at < _SOUNDS_S
+        wait = sounds and not cancelled and held_s >= self._options().press_min_s
         self._releasing += 1
         try:
-            events = await self._done(self._call.cancel_turn if cancelled else self._call.release_turn)
+            go_up = _Once(self._call.cancel_turn if cancelled else self._call.release_turn)
+            events = await self._done(go_up, wait_s=_ON_ITS_WAY_S if wait else 0.0)
         finally:
             self._releasing -= 1
         for event in events:
@@ -135,19 +148,18 @@ class TalkKey:
             return KeyResult("dropped", dropped[0].reason, held_s, audio_s)
         return KeyResult("waiting", "the agent may not be interrupted", held_s)
 
-    async def _done(self, action: Callable[[], None]) -> list[tl.Event]:
+    async def _done(self, action: Callable[[], None], wait_s: float = 0.0) -> list[tl.Event]:
         """Has the media plane do something; returns what it noted meanwhile."""
         events: list[tl.Event] = []
-        done: asyncio.Future[None] = self._loop.create_future()
-
-        def through() -> None:
-            if not done.done():
-                done.set_result(None)
-
         unsubscribe = self._timeline.subscribe(events.append)
         try:
+            if isinstance(action, _Once) and wait_s:
+                self._waiting = action
+                await action.wait(wait_s)
+                self._waiting = None
             action()
-            self._media.call(self._loop.call_soon_threadsafe, through)
+            done: asyncio.Future[None] = self._loop.create_future()
+            self._media.call(self._loop.call_soon_threadsafe, _finish, done)
             await done
         finally:
             unsubscribe()
@@ -176,3 +188,26 @@ class TalkKey:
         self._pressed_at = None
         self._timeline.append(tl.Release(now, by, held_s, cancelled))
         return held_s
+
+
+class _Once:
+    """Something that is done once, by whoever comes first."""
+
+    def __init__(self, action: Callable[[], None]) -> None:
+        self._action = action
+        self._is_done = asyncio.Event()
+
+    def __call__(self) -> None:
+        if not self._is_done.is_set():
+            self._is_done.set()
+            self._action()
+
+    async def wait(self, timeout_s: float) -> None:
+        """Waits until it is done, or so long."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._is_done.wait(), timeout_s)
+
+
+def _finish(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)

@@ -12,6 +12,7 @@ actions in order and re-arms one timer. Events that the actions cause are queued
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Mapping
 from typing import Protocol, assert_never
@@ -38,6 +39,7 @@ from antiphon.agents.options import TurnTaking
 __all__ = ["RATE_HZ", "Listener", "MediaCall"]
 
 log = get_logger(__name__)
+_IS_VOICE = 0.5  # probability from which a window sounds like a voice
 _MAY_BE_VOICE = 0.1  # probability below which a window is no voice whatever its level
 
 RATE_HZ = RATE_IN_HZ  # Hz; what the realtime models speak, both ways
@@ -141,6 +143,8 @@ class MediaCall:
         """The person's side."""
         self.heard: tuple[str, int] = ("", 0)
         """The reply last heard, and its position in samples. Read from any thread."""
+        self.voice_at = -math.inf
+        """When a window last sounded like a voice, s, the media loop's clock. Read from any thread."""
 
     # The agent's side. Media thread.
 
@@ -242,6 +246,8 @@ class MediaCall:
             self._listener.turn_audio(samples)
 
     def _window(self, at: float, window: Samples, speech: float) -> None:
+        if speech >= _IS_VOICE:
+            self.voice_at = at
         self._memory.add(at, window, self._echo.window(at, window))
         echo = self._echo.evidence().likeness if speech >= self._voice_from else 0.0
         level = level_dbfs(window) if self._soft else None
