@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from antiphon.agents.interruption.arbiter import Opinion
 from antiphon.agents.interruption.judges import Occasion, Question
-from antiphon.workers.replay.asking import Remembering, RememberingEstimator, VirtualAsker
+from antiphon.workers.replay.asking import NOMINAL_S, Remembering, RememberingEstimator, VirtualAsker
 from antiphon.workers.replay.virtual import EPOCH_S, VirtualLoop
 
 
@@ -66,6 +67,17 @@ def test_what_is_no_probability_is_no_opinion(answer: Callable[[], float | None]
     VirtualAsker([Says("a", answer)], None, loop).ask(question(), heard.append)
     loop.advance_to(EPOCH_S + 5)
     assert [o.probability for o in heard] == [None]
+
+
+@pytest.mark.parametrize(
+    ("language", "took_s"), [("en-GB", 0.09), ("", 0.09), ("zh", NOMINAL_S["lexical, not English"])]
+)
+def test_reading_another_language_takes_longer(language: str, took_s: float) -> None:
+    loop, heard = VirtualLoop(), list[Opinion]()
+    asker = VirtualAsker([Says("lexical", lambda: 0.7), Says("acoustic", lambda: 0.7)], None, loop)
+    asker.ask(replace(question(), language=language), heard.append)
+    loop.advance_to(EPOCH_S + 5)
+    assert {o.judge: o.took_s for o in heard} == {"lexical": took_s, "acoustic": NOMINAL_S["acoustic"]}
 
 
 def test_after_the_call_nobody_answers() -> None:

@@ -22,12 +22,13 @@ __all__ = ["NOMINAL_S", "Remembering", "RememberingEstimator", "VirtualAsker"]
 NOMINAL_S: Final[Mapping[str, float]] = {
     "acoustic": 0.015,
     "lexical": 0.090,
+    "lexical, not English": 0.150,
     "semantic": 0.600,
     "livekit": 0.150,
 }
 """From question to answer, s, by part. Lexical: Whisper tiny over a short window on one core (measured, 70 to
-93 ms); livekit: its end-of-turn model (measured, 125 to 160 ms). The others are chosen: some
-embeddings, a chat model nearby."""
+93 ms), and Whisper base (1.6 times as long, measured beside it); livekit: its end-of-turn model (measured, 125
+to 160 ms). The others are chosen: some embeddings, a chat model nearby."""
 OTHERS_S: Final = 0.050  # s; for a part that is not named. Chosen
 LATE_S: Final = 1.0  # s in a part's queue after which a question is dropped, as in a call
 
@@ -123,7 +124,9 @@ class VirtualAsker:
         def told(probability: float | None, took_s: float) -> None:
             answer(Opinion(judge.name, question.occasion, probability, took_s))
 
-        self._ask(judge, lambda: judge.opinion(question), told)
+        other = question.language and not question.language.lower().startswith("en")
+        takes = f"{judge.name}, not English" if other else judge.name
+        self._ask(judge, lambda: judge.opinion(question), told, takes)
 
     def ask_turn_end(
         self, audio: Samples, quiet_s: float, answer: Callable[[str, float, float], None]
@@ -144,12 +147,17 @@ class VirtualAsker:
         self._closed = True
 
     def _ask(
-        self, part: Part, question: Callable[[], object], answer: Callable[[float | None, float], None]
+        self,
+        part: Part,
+        question: Callable[[], object],
+        answer: Callable[[float | None, float], None],
+        takes: str = "",
     ) -> None:
         asked_at = self._loop.time()
         begins = max(self._free_at.get(part.name, 0.0), asked_at)
         late = begins - asked_at >= LATE_S
-        ends = begins if late else begins + self._nominal_s.get(part.name, OTHERS_S)
+        usual_s = self._nominal_s.get(part.name, OTHERS_S)
+        ends = begins if late else begins + self._nominal_s.get(takes, usual_s)
         self._free_at[part.name] = ends
         probability = None if late else probability_of(part, question)
         took_s = round(ends - asked_at, 6)
