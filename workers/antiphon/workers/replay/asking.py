@@ -27,8 +27,8 @@ NOMINAL_S: Final[Mapping[str, float]] = {
     "livekit": 0.150,
 }
 """From question to answer, s, by part. Lexical: Whisper tiny over a short window on one core (measured, 70 to
-93 ms), and Whisper base (1.6 times as long, measured beside it); livekit: its end-of-turn model (measured, 125
-to 160 ms). The others are chosen: some embeddings, a chat model nearby."""
+93 ms), and Whisper base (1.6 times as long, measured beside it); livekit: its end-of-turn model (measured,
+125 to 160 ms). The others are chosen: some embeddings, a chat model nearby."""
 OTHERS_S: Final = 0.050  # s; for a part that is not named. Chosen
 LATE_S: Final = 1.0  # s in a part's queue after which a question is dropped, as in a call
 
