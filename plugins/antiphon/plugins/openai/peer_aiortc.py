@@ -20,6 +20,7 @@ from av import Packet
 from antiphon.plugins.openai.peer import CHANNEL, DEFAULT_MAX_MESSAGE, PeerEvents, Samples
 from antiphon.plugins.webrtc.opus import OpusEncoder
 from antiphon.plugins.webrtc.receive import ReceivedAudio
+from antiphon.plugins.webrtc.sctp import hasten
 
 __all__ = ["AiortcPeer"]
 
@@ -80,6 +81,8 @@ class AiortcPeer:
         self._audio = ReceivedAudio(transceiver.receiver)
         self._reader = asyncio.get_running_loop().create_task(self._read(), name="antiphon-peer-audio")
         self._channel = self._peer.createDataChannel(CHANNEL)
+        if self._peer.sctp is not None:
+            hasten(self._peer.sctp)
         self._channel.on("open", self._opened)
         self._channel.on("message", self._message)
         self._channel.on("close", lambda: self._closed("the data channel was closed"))
