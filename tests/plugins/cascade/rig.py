@@ -35,9 +35,11 @@ class Brain:
 
     replies: list[Sequence[Thought | asyncio.Event | Exception]] = field(default_factory=list)
     requests: list[BrainRequest] = field(default_factory=list)
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def reply(self, request: BrainRequest) -> AsyncGenerator[Thought, None]:
         self.requests.append(request)
+        self.asked.set()
         for part in self.replies.pop(0):
             if isinstance(part, asyncio.Event):
                 await part.wait()

@@ -72,10 +72,18 @@ def test_an_unknown_transport_names_those_there_are() -> None:
         realtime(api_key="k", base_url="http://h/v1", transport="pigeon")  # type: ignore[arg-type]
 
 
-def test_webrtc_without_its_packages_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(name: str) -> None:
-        raise ModuleNotFoundError(f"No module named '{name}'", name="aiortc")
+@pytest.mark.parametrize(("peer", "extra"), [("aiortc", "webrtc"), ("wrtc", "wrtc")])
+def test_webrtc_without_its_packages_names_the_extra(
+    peer: str, extra: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.modules["antiphon.plugins.openai.realtime"], "find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match=rf"antiphon\[{extra}\]"):
+        realtime(api_key="k", base_url="http://h/v1", transport="webrtc", peer=peer)
 
-    monkeypatch.setattr(sys.modules["antiphon.plugins.openai.realtime"], "import_module", missing)
-    with pytest.raises(ConfigError, match=r"antiphon\[webrtc\]"):
-        realtime(api_key="k", base_url="http://h/v1", transport="webrtc")
+
+def test_webrtc_has_the_same_settings() -> None:
+    pytest.importorskip("aiortc")
+    model = realtime(api_key="k", base_url="http://h/v1", transport="webrtc", voice="cedar", grace_s=3.0)
+    assert model._opts.turn_detection is None
+    assert model._opts.max_session_duration is None
+    assert (model._opts.voice, model.grace_s) == ("cedar", 3.0)

@@ -11,7 +11,7 @@ it does not know is refused by it at the first connection, with its list (`webso
 from __future__ import annotations
 
 import os
-from importlib import import_module
+from importlib.util import find_spec
 from typing import Any, Literal
 
 from livekit.agents import NOT_GIVEN, APIConnectOptions, llm
@@ -31,7 +31,7 @@ DEFAULT_TRANSCRIPTION = "gpt-realtime-whisper"
 DEFAULT_VOICE = "marin"
 OPENAI_URL = "https://api.openai.com/v1"
 _CONNECT = APIConnectOptions(max_retry=3, retry_interval=1.0, timeout=10.0)
-_WEBRTC_NEEDS = ("aiortc", "av")
+_PEERS = {"webrtc": "aiortc", "wrtc": "wrtc"}  # an extra, and the package that it brings
 
 
 def realtime(
@@ -62,8 +62,8 @@ def realtime(
             less time on a lossy line.
         api_key: Else the environment's OPENAI_API_KEY.
         base_url: Else the environment's OPENAI_BASE_URL, else OpenAI's. Any server of the protocol.
-        options: Further arguments of the transport's model; over WebSocket those of
-            `livekit.plugins.openai.realtime.RealtimeModel`.
+        options: Further arguments of `livekit.plugins.openai.realtime.RealtimeModel`, and over WebRTC those
+            of `webrtc.webrtc_model`.
 
     Returns:
         A model whose sessions connect by themselves. What the server refuses (key, quota, model) is an
@@ -109,30 +109,21 @@ def realtime(
         "api_key": key,
         "base_url": base_url or NOT_GIVEN,
     }
+    settings |= {"turn_detection": None, "max_session_duration": None, "conn_options": _CONNECT, **options}
     if transport == "webrtc":
-        return _over_webrtc({**settings, **options})
+        return _over_webrtc(settings)
     if transport != "websocket":
         raise ConfigError("realtime(transport)", transport, "websocket, webrtc")
-    return WebSocketModel(
-        **{
-            "turn_detection": None,
-            "max_session_duration": None,
-            "conn_options": _CONNECT,
-            **settings,
-            **options,
-        }
-    )
+    return WebSocketModel(**settings)
 
 
 def _over_webrtc(settings: dict[str, Any]) -> llm.RealtimeModel:
     """The same model over WebRTC."""
-    try:
-        factory = import_module("antiphon.plugins.openai.webrtc").webrtc_model
-    except ImportError as error:
-        if error.name is not None and error.name.partition(".")[0] not in _WEBRTC_NEEDS:
-            raise
+    extra = "wrtc" if settings.get("peer") == "wrtc" else "webrtc"
+    if find_spec(_PEERS[extra]) is None:
         raise ConfigError(
-            "realtime(transport)", "webrtc", 'websocket; for WebRTC: pip install "antiphon[webrtc]"'
-        ) from error
-    made: llm.RealtimeModel = factory(**settings)
-    return made
+            "realtime(transport)", "webrtc", f'websocket; for WebRTC: pip install "antiphon[{extra}]"'
+        )
+    from antiphon.plugins.openai.webrtc import webrtc_model  # what it needs is in an extra
+
+    return webrtc_model(**settings)

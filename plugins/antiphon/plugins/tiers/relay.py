@@ -73,7 +73,7 @@ class Relay:
         self._events: asyncio.Queue[Event] = asyncio.Queue()
         self._asking: asyncio.Task[None] | None = None
         self._bridging: asyncio.Task[None] | None = None
-        self._interrupted = False
+        self._cut = asyncio.Event()
 
     @property
     def event(self) -> llm.GenerationCreatedEvent:
@@ -101,7 +101,7 @@ class Relay:
 
     def interrupt(self) -> None:
         """The person took the floor: nothing more is said."""
-        self._interrupted = True
+        self._cut.set()
         if self._wait is not None:
             self._events.put_nowait(Interrupted(time.monotonic()))
 
@@ -110,12 +110,12 @@ class Relay:
             for _ in range(_ROUNDS):
                 if event is not None:
                     question = await self._relay(event)
-                if not question or self._interrupted:
+                if not question or self._cut.is_set():
                     return
                 event = await self._deepen(question)
                 if event is None:
                     return
-                if self._interrupted:  # while the answer's generation was asked for
+                if self._cut.is_set():  # while the answer's generation was asked for
                     self._session.interrupt_fast()
                     return
             await self._relay(event)
@@ -222,7 +222,7 @@ class Relay:
             log.info("the deep tier answered", took_s=round(took, 3), bridged=wait.bridged)
         await self._note(question, self._call, text or self._options.sorry, failed=bool(failed))
         self._call = None
-        if self._interrupted:
+        if self._cut.is_set():
             return None
         return await self._session.fast_reply()
 

@@ -68,8 +68,9 @@ class TieredSession(llm.RealtimeSession[Any]):
         self._fast.on("metrics_collected", partial(self._on_metrics, "fast"))
         self._fast.on("input_audio_transcription_completed", self._on_transcript)
         self._fast.on("generation_created", self._on_generation)
+        self._has_tools = False
         if self._tool is not None:
-            self.start(self._fast.update_tools([self._tool]))
+            self.start(self._offer_expert())
 
     # The fast model's, as it is.
 
@@ -99,6 +100,7 @@ class TieredSession(llm.RealtimeSession[Any]):
 
     async def update_tools(self, tools: list[llm.Tool]) -> None:
         """Passed on, with the expert beside them."""
+        self._has_tools = True
         await self._fast.update_tools(self._with_expert(tools))
 
     def update_options(self, *, tool_choice: NotGivenOr[llm.ToolChoice | None] = NOT_GIVEN) -> None:
@@ -336,6 +338,11 @@ class TieredSession(llm.RealtimeSession[Any]):
     def _over(self, relay: Relay) -> None:
         if self._relay is relay:
             self._relay = None
+
+    async def _offer_expert(self) -> None:
+        """For an agent without tools of its own."""
+        if not self._has_tools:
+            await self.update_tools([])
 
     def _with_expert(self, tools: list[llm.Tool]) -> list[llm.Tool]:
         if self._tool is None or any(tool is self._tool for tool in tools):
