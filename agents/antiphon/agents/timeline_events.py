@@ -22,6 +22,7 @@ __all__ = [
     "Commit",
     "Discard",
     "Event",
+    "Evidence",
     "Failure",
     "FirstAudio",
     "Hold",
@@ -97,6 +98,34 @@ class TurnEnd:
     estimator: str
     probability: float
     took_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the person's speech sounded like when the floor was decided about; just before `Resume` or
+    `Yield`. `antiphon.agents.interruption.evidence.Evidence` says what each number is."""
+
+    at: float
+    speech: int
+    """Counts the speeches of the call."""
+    age_s: float
+    voiced_s: float
+    quiet_s: float
+    starts: int
+    snr_db: float
+    echo: float
+    speech_mean: float
+    speech_sure: float
+    pitched: float
+    pitch_hz: float
+    pitch_slope_st_s: float
+    syllables: int
+    steady_s: float
+    flatness: float
+    agent_quiet_s: float | None
+    """How long the agent had been quiet when the speech began, s; None if for more than 2 s."""
+    agent_left_s: float | None
+    """What was left of its reply then, s; None where that was not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,6 +343,7 @@ Event = (
     | SpeechEnded
     | Opinion
     | TurnEnd
+    | Evidence
     | Hold
     | Resume
     | Yield

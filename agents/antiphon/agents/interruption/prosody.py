@@ -1,277 +1,236 @@
-"""The sound of one speech in numbers: level, pitch, syllables, spectrum.
+"""How something is said: about thirty cheap numbers of a stretch of sound, whatever the language.
 
-Fed with the 32 ms windows of one speech. A window costs a few microseconds; pitch and spectrum are worked
-out when `Prosody.summary` is asked, for all windows that came since, in one go, because at this size
-numpy costs by the call and not by the sample.
+A listener's "mm-hm" is short, soft, hummed and flat or gently rising, in English as in Chinese; an
+interruption starts firmly, changes its spectrum from syllable to syllable and goes on. A cough is a burst
+without pitch; a horn has pitch and no syllables. Nothing here depends on the level of the microphone.
 
-Pitch: normalised autocorrelation of 64 ms at 4 kHz, the shortest lag that is nearly as good as the best,
-a parabola through it. Syllables: peaks of the level in steps of 16 ms that rise and fall by 3 dB. Both
-are evidence, not measurements: good for "it falls" and "it has four beats", not for phonetics.
+Pure: sound and a few times in, a vector out. Order and meaning are in `NAMES`; a change of either needs
+new weights of the acoustic judge, whose network reads it. `Evidence` has some of it for people to read.
 """
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from antiphon.agents.interruption.verdicts import WINDOW_S
+__all__ = ["NAMES", "RATE_HZ", "Measures", "prosody"]
 
-__all__ = ["RATE_HZ", "SILENCE_DB", "WINDOW", "Prosody", "Summary", "level_db"]
+RATE_HZ: Final = 16_000  # Hz
+_FRAME: Final = 512  # samples, 32 ms: two periods of the lowest voice measured
+_HOP: Final = 256  # samples, 16 ms
+_FFT: Final = 1_024  # zero-padded, so that the autocorrelation does not wrap
+_HOP_S: Final = _HOP / RATE_HZ
+_LONGEST: Final = 2 * RATE_HZ  # samples measured, the last ones; chosen: longer speech is a turn anyway
+_LOWEST_HZ: Final = 70.0
+_HIGHEST_HZ: Final = 450.0
+_PERIODIC: Final = 0.45  # normalised autocorrelation from which a frame has pitch; chosen
+_NEARLY: Final = 0.9  # of the highest peak; chosen
+_ACTIVE_DB: Final = 25.0  # below the loudest frames, still part of the sound; chosen
+_DIP_DB: Final = 3.0  # between two syllables at least; chosen
+_SYLLABLE_DB: Final = 15.0  # below the loudest frames, still a syllable; chosen
+_SMALL: Final = np.float32(1e-10)
 
-RATE_HZ: Final = 16_000
-WINDOW: Final = 512  # samples; 32 ms
-SILENCE_DB: Final = -90.0  # dBFS; no level is said to be lower
+_WINDOW: Final = np.hanning(_FRAME).astype(np.float32)
+_CORRELATED: Final = np.fft.irfft(np.square(np.abs(np.fft.rfft(_WINDOW, _FFT))), _FFT)
+_OWN: Final = _CORRELATED / _CORRELATED[0]  # the window's own autocorrelation
+_FREQUENCIES: Final = (np.arange(_FFT // 2 + 1) * RATE_HZ / _FFT).astype(np.float32)
 
-_KEPT: Final = 250  # windows whose pitch is kept (8 s)
-_LOWEST_HZ, _HIGHEST_HZ = 70.0, 400.0  # Hz; pitch of adults and most children
-_PITCH_RATE_HZ: Final = 4_000  # Hz; enough for that pitch, with a parabola between lags
-_PITCHED: Final = 0.5  # normalised autocorrelation from which a window has a pitch (chosen)
-_NEARLY: Final = 0.9  # share of the best peak that a shorter lag needs: against octaves too low (chosen)
-_DIP_DB: Final = 3.0  # dB that the level falls between two syllables (chosen)
-_CLEAR_DB: Final = 8.0  # dB above the noise floor at which a peak may be a syllable (chosen)
-_SLOPE_S: Final = 0.4  # s of voice over which the movement of pitch is told
-_SURE: Final = 0.9  # probability from which a detector counts as sure
-
-_DECIMATE: Final = RATE_HZ // _PITCH_RATE_HZ
-_FRAME: Final = 2 * WINDOW // _DECIMATE  # samples at 4 kHz in the 64 ms of one pitch
-_FFT: Final = 2 * _FRAME
-_SHORTEST = math.floor(_PITCH_RATE_HZ / _HIGHEST_HZ)
-_LONGEST = math.ceil(_PITCH_RATE_HZ / _LOWEST_HZ)
-_HANN: Final = np.hanning(_FRAME).astype(np.float32)
-
-
-def _window_autocorrelation() -> NDArray[np.float32]:
-    """Of the Hann window, normalised: what a steady tone's autocorrelation falls off by."""
-    spectrum = np.abs(np.fft.rfft(_HANN, _FFT)) ** 2
-    correlation = np.fft.irfft(spectrum)[: _LONGEST + 2]
-    falloff: NDArray[np.float32] = (correlation / correlation[0]).astype(np.float32)
-    return falloff
-
-
-_FALLOFF: Final = _window_autocorrelation()
-_LOW_BIN, _HIGH_BIN = 200 * WINDOW // RATE_HZ, 7_000 * WINDOW // RATE_HZ
-_BINS_HZ: Final = (np.arange(_LOW_BIN, _HIGH_BIN) * RATE_HZ / WINDOW).astype(np.float32)
-_WINDOW_HANN: Final = np.hanning(WINDOW).astype(np.float32)
-
-
-def level_db(samples: NDArray[np.int16]) -> float:
-    """The level of mono int16 samples, dBFS of a square wave, at least `SILENCE_DB`."""
-    sound = samples.astype(np.float32)
-    power = float(np.dot(sound, sound)) / (len(sound) * 32768.0**2)
-    return max(10.0 * math.log10(power), SILENCE_DB) if power > 0 else SILENCE_DB
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """The speech so far. Means are over its voiced windows; `Evidence` says what each number is."""
-
-    level_db: float = SILENCE_DB
-    peak_db: float = SILENCE_DB
-    echo: float = 0.0
-    above_echo_db: float = math.inf
-    pitch_hz: float = 0.0
-    pitched: float = 0.0
-    pitch_range_st: float = 0.0
-    pitch_slope_st_s: float = 0.0
-    syllables: int = 0
-    flatness: float = 0.0
-    centroid_hz: float = 0.0
-    speech_mean: float = 0.0
-    speech_max: float = 0.0
-    speech_sure: float = 0.0
+NAMES: Final = (
+    "log_voiced_s",  # ln(0.1 + voice so far)
+    "log_elapsed_s",  # ln(0.1 + time since the voice began)
+    "quiet_s",
+    "voiced_share",
+    "contrast_db",  # loud frames over the quiet ones before and around
+    "level_spread_db",
+    "level_slope_db_s",
+    "attack_s",  # from the voice's beginning to its loudest frame
+    "tail_db",  # last sixth of the sound against its loudest frames
+    "zero_crossings",
+    "zero_crossings_spread",
+    "flatness",
+    "flatness_spread",
+    "centroid_khz",
+    "centroid_spread_khz",
+    "rolloff_khz",
+    "low_share",  # energy below 500 Hz
+    "high_share",  # energy above 3 kHz
+    "flux",  # change of the spectrum's shape from frame to frame
+    "flux_spread",
+    "periodic_share",
+    "clarity",
+    "pitch_octaves",  # median pitch, octaves over 100 Hz
+    "pitch_spread_octaves",
+    "pitch_slope_octaves_s",
+    "pitch_final_octaves",  # its last third against its first
+    "syllables",
+    "syllables_a_second",
+    "longest_steady_s",  # the longest run of frames without change: a hum, a horn
+)
 
 
-class Prosody:
-    """One speech's sound.
+class Measures:
+    """Spectra of a stretch of sound, frame by frame; made once and read by the groups below."""
+
+    def __init__(self, audio: NDArray[np.float32], voice_at: int) -> None:
+        cut = max(0, audio.size - _LONGEST)
+        audio = audio[cut:]
+        if audio.size < 2 * _FRAME:
+            audio = np.concatenate([np.zeros(2 * _FRAME - audio.size, dtype=np.float32), audio])
+        frames = np.lib.stride_tricks.sliding_window_view(audio, _FRAME)[::_HOP]
+        self.frames = frames
+        self.spectra = np.square(np.abs(np.fft.rfft(frames * _WINDOW, _FFT))).astype(np.float32) + _SMALL
+        self.changes = _changes(self.spectra)
+        self.level_db = 10 * np.log10(np.mean(np.square(frames), axis=1) + _SMALL)
+        first = min(max(0, voice_at - cut) // _HOP, len(frames) - 1)
+        self.lead_db = self.level_db[:first]
+        loud = float(np.percentile(self.level_db[first:], 90))
+        active = self.level_db > loud - _ACTIVE_DB
+        active[:first] = False
+        if not active.any():
+            active[first:] = True
+        self.loud_db = loud
+        self.first = first
+        self.active = active
+
+
+def prosody(
+    audio: NDArray[np.float32], *, voice_at: int, voiced_s: float, quiet_s: float = 0.0
+) -> NDArray[np.float32]:
+    """Measures one speech.
 
     Args:
-        before: The window before the first one, int16, shape (512,).
-        noise_db: The room's noise floor, dBFS.
+        audio: Mono, 16 kHz, -1 to 1, shape (n,).
+        voice_at: Sample at which the voice begins.
+        voiced_s: Voice in it, pauses left out, s.
+        quiet_s: Since its last voice, s.
+
+    Returns:
+        Shape (len(NAMES),), finite.
     """
-
-    def __init__(self, before: NDArray[np.int16], noise_db: float = SILENCE_DB) -> None:
-        self.noise_db = noise_db
-        """The room's noise floor when it began, dBFS."""
-        self._pending: list[NDArray[np.int16]] = [before]  # the first was worked out, or is no part of it
-        self._pending_voiced: list[bool] = []
-        self._syllables = _Syllables(noise_db + _CLEAR_DB)
-        self._windows = 0
-        self._voiced = 0
-        self._level_sum = 0.0
-        self._peak_db = SILENCE_DB
-        self._echo_sum = 0.0
-        self._above_sum, self._above = 0.0, 0
-        self._speech_sum, self._speech_max, self._sure = 0.0, 0.0, 0
-        self._pitches: list[tuple[int, float]] = []  # window's number, semitones above 1 Hz
-        self._analysed = 0  # voiced windows whose pitch and spectrum are known
-        self._pitched = 0
-        self._flatness_sum = 0.0
-        self._centroid_sum = 0.0
-
-    def window(
-        self,
-        samples: NDArray[np.int16],
-        level: float,
-        speech: float,
-        voiced: bool,
-        echo: float,
-        above_echo_db: float,
-    ) -> None:
-        """Takes the next window; ``samples`` are kept until the next summary and must not change."""
-        self._pending.append(samples)
-        self._pending_voiced.append(voiced)
-        if len(self._pending) > _KEPT:
-            self._analyse()
-        if not voiced:
-            return
-        self._voiced += 1
-        self._level_sum += level
-        self._peak_db = max(self._peak_db, level)
-        self._echo_sum += echo
-        if math.isfinite(above_echo_db):
-            self._above_sum += above_echo_db
-            self._above += 1
-        self._speech_sum += speech
-        self._speech_max = max(self._speech_max, speech)
-        self._sure += speech >= _SURE
-
-    def summary(self) -> Summary:
-        """The speech so far."""
-        self._analyse()
-        if not self._voiced:
-            return Summary()
-        analysed = max(self._analysed, 1)
-        middle, spread, slope = self._movement()
-        return Summary(
-            level_db=self._level_sum / self._voiced,
-            peak_db=self._peak_db,
-            echo=self._echo_sum / self._voiced,
-            above_echo_db=self._above_sum / self._above if self._above else math.inf,
-            pitch_hz=middle,
-            pitched=self._pitched / analysed,
-            pitch_range_st=spread,
-            pitch_slope_st_s=slope,
-            syllables=self._syllables.count,
-            flatness=self._flatness_sum / analysed,
-            centroid_hz=self._centroid_sum / analysed,
-            speech_mean=self._speech_sum / self._voiced,
-            speech_max=self._speech_max,
-            speech_sure=self._sure / self._voiced,
-        )
-
-    def _analyse(self) -> None:
-        """Works out the windows that came since the last time."""
-        voiced = self._pending_voiced
-        if not voiced:
-            return
-        sound = np.concatenate(self._pending).astype(np.float32)
-        sound *= 1 / 32768
-        self._pending = self._pending[-1:]
-        self._pending_voiced = []
-        halves = sound[WINDOW:].reshape(-1, WINDOW // 2)
-        powers = np.einsum("ij,ij->i", halves, halves) * (2 / WINDOW)
-        for power in powers.tolist():
-            self._syllables.step(10.0 * math.log10(power + 1e-9))
-        first = self._windows
-        self._windows += len(voiced)
-        which = [i for i, is_voiced in enumerate(voiced) if is_voiced]
-        if which:
-            self._pitch(sound, which, first)
-            self._spectrum(sound, which)
-            self._analysed += len(which)
-
-    def _pitch(self, sound: NDArray[np.float32], which: list[int], first: int) -> None:
-        low = sound.reshape(-1, _DECIMATE).sum(axis=1).reshape(-1, _FRAME // 2)
-        frames = np.concatenate([low[:-1], low[1:]], axis=1)[which]
-        frames = frames - frames.mean(axis=1, keepdims=True)
-        frames *= _HANN
-        spectrum = np.fft.rfft(frames, _FFT)
-        power = spectrum.real**2 + spectrum.imag**2
-        correlation = np.fft.irfft(power, _FFT)[:, : _LONGEST + 2]
-        correlation /= (correlation[:, :1] + 1e-9) * _FALLOFF
-        left = correlation[:, _SHORTEST - 1 : _LONGEST]
-        top = correlation[:, _SHORTEST : _LONGEST + 1]
-        right = correlation[:, _SHORTEST + 1 : _LONGEST + 2]
-        # Only where it is a peak, as a slope towards lag 0 is none, and as high as a parabola through it:
-        # a high voice's period is a few lags long and falls between them.
-        bend = left - 2 * top + right
-        lean = left - right
-        peak = (top >= right) & (top >= left) & (bend < -1e-6)
-        heights = np.where(peak, top - lean * lean / (8 * np.minimum(bend, -1e-6)), 0.0)
-        best = heights.max(axis=1)
-        lags = (heights >= (_NEARLY * best)[:, None]).argmax(axis=1)
-        for row, (at, height) in enumerate(zip(lags.tolist(), best.tolist(), strict=True)):
-            if height < _PITCHED:
-                continue
-            exact = _SHORTEST + at + 0.5 * float(lean[row, at]) / float(bend[row, at])
-            self._pitched += 1
-            self._pitches.append((first + which[row], 12 * math.log2(_PITCH_RATE_HZ / exact)))
-        del self._pitches[:-_KEPT]
-
-    def _spectrum(self, sound: NDArray[np.float32], which: list[int]) -> None:
-        frames = sound[WINDOW:].reshape(-1, WINDOW)[which] * _WINDOW_HANN
-        spectrum = np.fft.rfft(frames)[:, _LOW_BIN:_HIGH_BIN]
-        power = spectrum.real**2 + spectrum.imag**2 + 1e-9
-        means = power.mean(axis=1)
-        self._flatness_sum += float((np.exp(np.log(power).mean(axis=1)) / means).sum())
-        self._centroid_sum += float((power @ _BINS_HZ / (means * len(_BINS_HZ))).sum())
-
-    def _movement(self) -> tuple[float, float, float]:
-        """Median pitch, Hz; its range, semitones; its slope at the end, semitones a second."""
-        if not self._pitches:
-            return 0.0, 0.0, 0.0
-        ordered = sorted(semitones for _, semitones in self._pitches)
-        count = len(ordered)
-        middle = ordered[count // 2]
-        spread = ordered[min(count * 9 // 10, count - 1)] - ordered[count // 10]
-        last = self._pitches[-1][0]
-        # An octave jump is the method's, not the voice's.
-        near = [
-            (number * WINDOW_S, semitones)
-            for number, semitones in self._pitches[-round(_SLOPE_S / WINDOW_S) :]
-            if last - number <= _SLOPE_S / WINDOW_S and abs(semitones - middle) < 9
-        ]
-        slope = 0.0
-        if len(near) >= 4:
-            mean_at = sum(at for at, _ in near) / len(near)
-            mean = sum(semitones for _, semitones in near) / len(near)
-            over = sum((at - mean_at) * (semitones - mean) for at, semitones in near)
-            slope = over / sum((at - mean_at) ** 2 for at, _ in near)
-        return 2 ** (middle / 12), spread, slope
+    measures = Measures(audio, voice_at)
+    elapsed_s = max(0.0, (audio.size - voice_at) / RATE_HZ)
+    made = np.array(
+        [
+            np.log(0.1 + max(0.0, voiced_s)),
+            np.log(0.1 + elapsed_s),
+            quiet_s,
+            min(2.0, voiced_s / max(0.05, elapsed_s - quiet_s)),
+            *_levels(measures),
+            *_spectrum(measures),
+            *_pitch(measures),
+            *_rhythm(measures),
+        ],
+        dtype=np.float32,
+    )
+    return np.nan_to_num(made, nan=0.0, posinf=0.0, neginf=0.0)
 
 
-class _Syllables:
-    """Counts the peaks of a level in steps of 16 ms, with a dip of `_DIP_DB` between them."""
+def _levels(m: Measures) -> tuple[float, ...]:
+    levels = m.level_db[m.active]
+    times = np.flatnonzero(m.active) * _HOP_S
+    floor = float(np.percentile(m.lead_db, 50)) if m.lead_db.size >= 4 else float(m.level_db.min())
+    tail = m.level_db[m.first :][-max(1, (len(m.level_db) - m.first) // 6) :]
+    return (
+        float(np.clip(m.loud_db - floor, 0, 60)),
+        float(levels.std()),
+        _slope(times, levels, 60.0),
+        float((np.argmax(np.where(m.active, m.level_db, -200)) - m.first) * _HOP_S),
+        float(np.clip(tail.mean() - m.loud_db, -60, 0)),
+    )
 
-    def __init__(self, least_db: float) -> None:
-        self.count = 0
-        self._least = least_db
-        self._smooth: float | None = None
-        self._low = math.inf
-        self._high = -math.inf
-        self._rising = True
 
-    def step(self, level: float) -> None:
-        """Takes the next level, dBFS."""
-        smooth = level if self._smooth is None else 0.5 * (self._smooth + level)
-        self._smooth = smooth
-        if self._rising:
-            self._high = max(self._high, smooth)
-            if smooth < self._high - _DIP_DB:
-                self._rising = False
-                self._low = smooth
+def _spectrum(m: Measures) -> tuple[float, ...]:
+    power = m.spectra[m.active]
+    signs = np.signbit(m.frames[m.active])
+    crossings = np.mean(signs[:, 1:] != signs[:, :-1], axis=1)
+    total = power.sum(axis=1)
+    band = power[:, 8:448]  # 125 Hz to 7 kHz
+    flatness = np.log10(np.exp(np.mean(np.log(band), axis=1)) / np.mean(band, axis=1))
+    centroid = (power @ _FREQUENCIES) / total / 1000
+    summed = np.cumsum(power, axis=1)
+    rolloff = _FREQUENCIES[np.argmax(summed >= 0.85 * total[:, None], axis=1)] / 1000
+    low = power[:, :32].sum(axis=1) / total
+    high = power[:, 192:].sum(axis=1) / total
+    change = m.changes[m.active]
+    return (
+        float(crossings.mean()),
+        float(crossings.std()),
+        float(flatness.mean()),
+        float(flatness.std()),
+        float(centroid.mean()),
+        float(centroid.std()),
+        float(rolloff.mean()),
+        float(low.mean()),
+        float(high.mean()),
+        float(change.mean()),
+        float(change.std()),
+    )
+
+
+def _changes(spectra: NDArray[np.float32]) -> NDArray[np.float32]:
+    """How far each frame's spectrum, in 32 wide bands, is from that of the frame before: 0 to 1."""
+    bands = np.log10(spectra[:, :512].reshape(len(spectra), 32, 16).mean(axis=2))
+    bands -= bands.mean(axis=1, keepdims=True)
+    bands /= np.linalg.norm(bands, axis=1, keepdims=True) + _SMALL
+    alike = np.sum(bands[1:] * bands[:-1], axis=1)
+    return np.concatenate([[np.float32(0)], np.clip(1 - alike, 0, 1)]).astype(np.float32)
+
+
+def _pitch(m: Measures) -> tuple[float, ...]:
+    shifts = np.fft.irfft(m.spectra[m.active], _FFT)
+    shortest, longest = int(RATE_HZ / _HIGHEST_HZ), int(RATE_HZ / _LOWEST_HZ)
+    # Of the windowed frame, against that of the window alone: otherwise low voices look less periodic.
+    alike = shifts[:, shortest:longest] / (shifts[:, :1] + _SMALL) / _OWN[shortest:longest]
+    # The first peak that is nearly the highest: the later ones are whole periods more.
+    first = np.argmax(alike >= _NEARLY * alike.max(axis=1, keepdims=True), axis=1)
+    beyond = np.arange(alike.shape[1]) > (1.2 * (first + shortest) - shortest)[:, None]
+    best = np.argmax(np.where(beyond, -1.0, alike), axis=1)
+    clarity = np.clip(alike[np.arange(len(best)), best], 0, 1)
+    periodic = clarity >= _PERIODIC
+    share = float(periodic.mean())
+    if periodic.sum() < 3:
+        return (share, float(clarity.mean()), 0.0, 0.0, 0.0, 0.0)
+    octaves = np.log2(RATE_HZ / (shortest + best[periodic]) / 100.0)
+    middle = float(np.percentile(octaves, 50, method="lower"))  # one of them, not between two
+    near = np.abs(octaves - middle) < 0.8  # a jump by an octave is the method's mistake
+    octaves = octaves[near]
+    times = (np.flatnonzero(m.active)[periodic] * _HOP_S)[near]
+    third = max(1, len(octaves) // 3)
+    return (
+        share,
+        float(clarity.mean()),
+        middle,
+        float(octaves.std()),
+        _slope(times, octaves, 5.0),
+        float(octaves[-third:].mean() - octaves[:third].mean()),
+    )
+
+
+def _rhythm(m: Measures) -> tuple[float, ...]:
+    smooth = np.convolve(np.pad(m.level_db[m.first :], 2, mode="edge"), np.full(5, 0.2), mode="valid")
+    count, extreme, rising = 0, float(smooth[0]), True
+    for value in map(float, smooth):  # a syllable: a peak near the loudest, 3 dB above the dips around it
+        if rising and value < extreme - _DIP_DB:
+            count += extreme > m.loud_db - _SYLLABLE_DB
+            extreme, rising = value, False
+        elif not rising and value > extreme + _DIP_DB:
+            extreme, rising = value, True
         else:
-            self._low = min(self._low, smooth)
-        if not self._rising and smooth > self._low + _DIP_DB:
-            self._rising = True
-            self._high = smooth
-            self._counted = False
-        if self._rising and not self._counted and smooth > self._least:
-            self.count += 1
-            self._counted = True
+            extreme = max(extreme, value) if rising else min(extreme, value)
+    count += rising and extreme > m.loud_db - _SYLLABLE_DB
+    steady = (m.changes < 0.1) & m.active
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], steady.astype(np.int8), [0]])))
+    longest = float((edges[1::2] - edges[::2]).max() * _HOP_S) if edges.size else 0.0
+    length_s = max(0.1, float(m.active.sum()) * _HOP_S)
+    return float(count), count / length_s, longest
 
-    _counted = False
+
+def _slope(times: NDArray[np.floating], values: NDArray[np.floating], most: float) -> float:
+    """Change a second of the straight line through the values, within ±``most``."""
+    if len(times) < 3:
+        return 0.0
+    centred = times - times.mean()
+    spread = float(centred @ centred)
+    return float(np.clip(centred @ (values - values.mean()) / spread, -most, most)) if spread > 0 else 0.0

@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 
 from antiphon.agents.errors import ConfigError
 from antiphon.agents.interruption.judges import OVER_AGENT, RATE_HZ, Occasion, Question
+from antiphon.agents.interruption.prosody import NAMES, prosody
 from antiphon.plugins.judges.embeddings import DIMENSIONS, HOP_SAMPLES, SpeechEmbeddings, load
-from antiphon.plugins.judges.prosody import NAMES, prosody
 
 __all__ = ["FEATURES", "KINDS", "AcousticJudge", "Head", "features"]
 

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from antiphon.agents.interruption.judges import OVER_AGENT
+from antiphon.agents.interruption.prosody import NAMES
 from antiphon.plugins.judges.acoustic import FEATURES, KINDS, Head
 from antiphon.plugins.judges.embeddings import DIMENSIONS
-from antiphon.plugins.judges.prosody import NAMES
 
 __all__ = ["SHARES", "STEPS", "Examples", "calibrated", "fit", "folds"]
 
