@@ -173,6 +173,27 @@ def test_a_multilingual_model_brings_every_language() -> None:
     assert ears.given[0][1] == "zh"
 
 
+def test_what_the_first_recogniser_does_not_know_is_read_by_the_other() -> None:
+    english, others = ScriptedEars(SURE), ScriptedEars(readings(等一下=0.5), multilingual=True)
+    judge = LexicalJudge(ears=english, others=others)
+    assert (judge.opinion(question(language="zh-CN")) or 0.0) > 0.8
+    assert (judge.opinion(question(language="en")) or 0.0) > 0.9
+    assert [language for _, language in others.given] == ["zh"]
+    assert [language for _, language in english.given] == ["en"]
+
+
+def test_a_language_without_lists_is_not_even_read() -> None:
+    ears = ScriptedEars(SURE, multilingual=True)
+    assert LexicalJudge(ears=ears).opinion(question(language="tlh")) is None
+    assert ears.given == []
+
+
+def test_what_it_warms_up_is_what_the_call_speaks() -> None:
+    english, others = ScriptedEars(SURE), ScriptedEars(multilingual=True)
+    LexicalJudge(assume="zh", ears=english, others=others).warm_up()
+    assert ([language for _, language in others.given], english.given) == (["zh"], [])
+
+
 def test_a_call_that_does_not_say_its_language_is_taken_to_be_english() -> None:
     ears = ScriptedEars(SURE)
     assert (LexicalJudge(ears=ears).opinion(question(language="")) or 0.0) > 0.9

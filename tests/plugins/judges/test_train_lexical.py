@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from antiphon.agents.interruption.judges import Question
+from antiphon.plugins.judges import train_lexical
+from antiphon.plugins.judges.train_lexical import Read, fit
+from antiphon.plugins.judges.training import voices
+from antiphon.plugins.judges.trust import TINY_EN
+from antiphon.plugins.local.ears import Reading
+
+
+def read(kind: str, text: str, share: float, no_speech: float) -> Read:
+    return Read(kind, "en", (Reading(text, math.log(share), no_speech),), 0.5)
+
+
+def material(seed: int = 0) -> list[Read]:
+    """Words that were read surely, and sounds of which words were made half-heartedly."""
+    rng = np.random.default_rng(seed)
+    made = []
+    for _ in range(200):
+        made.append(read("turn", "Stop.", rng.uniform(0.15, 0.9), rng.uniform(0.0, 0.5)))
+        made.append(read("backchannel", "Yeah.", rng.uniform(0.15, 0.9), rng.uniform(0.0, 0.5)))
+        made.append(read("vocal", "Oh.", rng.uniform(0.01, 0.3), rng.uniform(0.3, 1.0)))
+    return made
+
+
+def test_words_are_believed_and_what_was_made_of_sounds_is_not() -> None:
+    trust = fit(material())
+    assert trust.likely_slope > 0
+    assert trust.no_speech_slope > 0
+    assert trust.of(math.log(0.6), 1.0, 0.1) > 0.9
+    assert trust.of(math.log(0.05), 1.0, 0.8) < 0.1
+    assert -3.0 < trust.likely < -0.5
+
+
+def test_a_word_that_says_the_wrong_thing_is_not_right() -> None:
+    assert read("turn", "Stop.", 0.5, 0.1).right
+    assert read("backchannel", "Yeah.", 0.5, 0.1).right
+    assert not read("turn", "Yeah.", 0.5, 0.1).right
+    assert not read("backchannel", "Stop.", 0.5, 0.1).right
+    assert not read("vocal", "Yeah.", 0.5, 0.1).right
+    assert read("turn", "♪", 0.5, 0.1).evidence[0] < -10
+
+
+def test_readings_without_an_opinion_change_nothing() -> None:
+    silent = [read("noise", "Thank you.", 0.9, 0.9)] * 50
+    assert fit(material() + silent) == fit(material())
+
+
+class Judge:
+    """Reads a loud sound as a turn's word, a soft one as a listener's."""
+
+    def readings(self, question: Question) -> tuple[Reading, ...]:
+        loud = float(np.abs(question.audio.astype(float)).max())
+        return (Reading("Stop." if loud > 3000 else "Yeah.", math.log(0.1 + 0.8 * (loud % 7) / 7), 0.2),)
+
+
+async def fake_speak(texts: Sequence[tuple[str, str]], **_: object) -> list[voices.Utterance]:
+    tone = (0.3 * np.sin(np.arange(8000) * 0.1)).astype(np.float32)
+    return [voices.Utterance("x", kind, "someone", tone) for kind, _ in texts[:6]]
+
+
+def test_it_writes_a_curve_for_a_model_and_keeps_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(voices, "speak", fake_speak)
+    monkeypatch.setattr(train_lexical, "LexicalJudge", Judge)
+    out = tmp_path / "lexical.json"
+    out.write_text('{"another": {"curve": {}}}')
+    arguments = ["--out", str(out), "--made", "2", "--model", TINY_EN]
+    assert train_lexical.main(arguments) == 0
+    made = json.loads(out.read_text())
+    assert set(made) == {"another", TINY_EN}
+    assert set(made[TINY_EN]["curve"]) == {"likely", "likely_slope", "no_speech_slope"}
+    assert "| turn | 6 |" in capsys.readouterr().out
+    assert train_lexical.main(arguments) == 0
+    assert json.loads(out.read_text()) == made
+
+
+def test_a_list_that_is_not_there_stops_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(voices, "speak", fake_speak)
+    assert train_lexical.main(["--more", str(tmp_path / "no.csv"), "--out", str(tmp_path / "x.json")]) == 2
