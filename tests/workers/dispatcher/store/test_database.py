@@ -1,0 +1,43 @@
+"""Connections and their errors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from antiphon.workers.dispatcher.store.database import StoreError, Transaction, engine_for
+
+
+async def test_a_failed_statement_is_an_error_that_can_be_read_and_shows_no_values(tmp_path: Path) -> None:
+    engine = engine_for(f"sqlite:///{tmp_path / 'x.db'}")
+    with pytest.raises(StoreError, match="no such table: nowhere") as caught:
+        async with Transaction(engine) as connection:
+            await connection.execute(sa.text("INSERT INTO nowhere VALUES (:v)"), {"v": "secret"})
+    assert "secret" not in str(caught.value)
+    await engine.dispose()
+
+
+async def test_an_error_of_the_code_inside_goes_through_as_it_is_and_nothing_is_written(
+    tmp_path: Path,
+) -> None:
+    engine = engine_for(f"sqlite:///{tmp_path / 'x.db'}")
+    async with Transaction(engine) as connection:
+        await connection.execute(sa.text("CREATE TABLE t (v INTEGER)"))
+    with pytest.raises(KeyError):
+        async with Transaction(engine) as connection:
+            await connection.execute(sa.text("INSERT INTO t VALUES (1)"))
+            raise KeyError("mine")
+    async with Transaction(engine) as connection:
+        assert (await connection.execute(sa.text("SELECT count(*) FROM t"))).scalar_one() == 0
+    await engine.dispose()
+
+
+async def test_a_database_that_cannot_be_written_says_so(tmp_path: Path) -> None:
+    engine = engine_for(f"sqlite:///{tmp_path / 'missing' / 'x.db'}")
+    with pytest.raises(StoreError, match="unable to open database file") as caught:
+        async with Transaction(engine):
+            pass
+    assert caught.value.retryable
+    await engine.dispose()
