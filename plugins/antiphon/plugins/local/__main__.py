@@ -39,7 +39,8 @@ async def _main(args: argparse.Namespace) -> None:
         await defaults.warm_up(engines)
         server = LocalRealtimeServer(engines, **options)
     async with server:
-        print(json.dumps({"url": server.url, "base_url": server.base_url}), flush=True)
+        addresses = {"url": server.url, "base_url": server.base_url, "calls_url": server.calls_url}
+        print(json.dumps(addresses), flush=True)
         await stop.wait()
     if engines is not None:
         await defaults.aclose(engines)

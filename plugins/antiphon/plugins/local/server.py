@@ -14,6 +14,8 @@ import asyncio
 import secrets
 import time
 from collections.abc import Mapping, Sequence
+from importlib import import_module
+from importlib.util import find_spec
 from types import TracebackType
 from typing import Any, Self
 
@@ -29,7 +31,7 @@ from antiphon.plugins.local.protocol.config import UNNAMED
 from antiphon.plugins.local.session import Session, SessionOptions
 from antiphon.plugins.local.transport import SocketTransport, Transport
 
-__all__ = ["LocalRealtimeServer", "Session"]
+__all__ = ["LocalRealtimeServer", "Session", "has_webrtc"]
 
 log = get_logger(__name__)
 
@@ -38,6 +40,11 @@ SPEED = 8.0  # times real time; hosted models send 3 to 5 s of audio in the firs
 MAX_SESSIONS = 64  # chosen: far more than ears and voice of one machine serve
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _EVERYWHERE = ("0.0.0.0", "::", "")
+
+
+def has_webrtc() -> bool:
+    """Whether the extra ``webrtc`` is installed."""
+    return find_spec("aiortc") is not None
 
 
 class LocalRealtimeServer:
@@ -189,11 +196,13 @@ class LocalRealtimeServer:
 
     async def _call(self, request: web.Request) -> web.Response:
         secret = self._authenticate(request)
-        try:
-            from antiphon.plugins.local.peer import BadOffer, PeerTransport
-        except ModuleNotFoundError:
+        if not has_webrtc():
             text = "This server has no WebRTC: install antiphon[webrtc], or connect by WebSocket."
-            raise fault(web.HTTPNotImplemented, text, "webrtc_not_installed") from None
+            raise fault(web.HTTPNotImplemented, text, "webrtc_not_installed")
+        # aiortc is an extra, and its import takes half a second, in which others' audio must go on.
+        await asyncio.to_thread(import_module, "antiphon.plugins.local.peer")
+        from antiphon.plugins.local.peer import BadOffer, PeerTransport
+
         sdp, settings = await calls.offer(request)
         if settings is None and secret is not None:
             settings = secret.settings

@@ -44,7 +44,7 @@ def model(
 
 async def _serve(port: int, key: str | None, session_limit_s: float) -> None:
     from antiphon.plugins.local import defaults
-    from antiphon.plugins.local.server import LocalRealtimeServer
+    from antiphon.plugins.local.server import LocalRealtimeServer, has_webrtc
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -68,6 +68,7 @@ async def _serve(port: int, key: str | None, session_limit_s: float) -> None:
                     ("OPENAI_BASE_URL", server.base_url),
                     ("OPENAI_API_KEY", key or "any, e.g. local"),
                     ("WebSocket", server.url),
+                    ("WebRTC", server.calls_url if has_webrtc() else "with the extra antiphon[webrtc]"),
                     *engines.labels.items(),
                 ]
             )
