@@ -49,6 +49,7 @@ from antiphon.agents.media.source import NativeSource
 from antiphon.agents.media.thread import MediaThread
 from antiphon.agents.observer import SessionObserver
 from antiphon.agents.options import TurnTaking
+from antiphon.agents.reading import WordsReader
 from antiphon.agents.session_setup import bind_log, is_cascade, ours
 from antiphon.agents.timeline_feed import TimelineFeed
 from antiphon.agents.transcript import PacedTranscript
@@ -125,6 +126,7 @@ class VoiceSession(Controlled[_T]):
         self._room_audio: RoomAudio | None = None
         self._transcript: PacedTranscript | None = None
         self._feed: TimelineFeed | None = None
+        self._words: WordsReader | None = None
         self._source: NativeSource | None = None
         self._committed_at: float | None = None
         self._cleanup: asyncio.Task[None] | None = None
@@ -247,6 +249,13 @@ class VoiceSession(Controlled[_T]):
             on_over=self._reply_over,
         )
         self._feed = TimelineFeed(self.timeline, room)
+        self._words = WordsReader(
+            self,
+            self._judges,
+            partial(self._media.call, call.read),
+            language=self._language,
+            continuous=cascade,
+        )
         self._open_control(room, call)
         if hears is not None:
             self.input.audio = self._audio_in
@@ -262,6 +271,8 @@ class VoiceSession(Controlled[_T]):
     def _commit(self, speech_ended_at: float) -> None:
         """Runs in the input's order, after the last of the turn's audio went to the model."""
         self._committed_at = time.monotonic()
+        if self._words is not None:
+            self._words.committed()
         try:
             self.commit_user_turn().add_done_callback(_ignore_result)
         except RuntimeError as error:
@@ -357,6 +368,8 @@ class VoiceSession(Controlled[_T]):
         if call is None:
             return
         self._media.call(call.close)
+        if self._words is not None:
+            self._words.close()
         if self._audio_in is not None:
             self._audio_in.put(None)
         for part in (self._room_audio, self._transcript, self._feed):

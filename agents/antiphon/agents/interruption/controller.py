@@ -81,6 +81,11 @@ class InterruptionController(Floor):
         """Finds the person's speech; for others to read, and driven here alone."""
         return self._onset
 
+    @property
+    def undecided(self) -> bool:
+        """Whether a speech over the agent waits to be decided about."""
+        return self._asking
+
     def handle(self, event: ev.Event) -> tuple[act.Action, ...]:
         """Takes an event; returns what to do, in order."""
         self._now = max(self._now, event.now)
@@ -285,7 +290,8 @@ class InterruptionController(Floor):
 
     def _opinion_reached(self, event: ev.OpinionReached) -> None:
         if event.opinion.occasion is Occasion.ASIDE:
-            self._turn.opinion(event.speech, event.opinion)
+            if event.speech is not None:
+                self._turn.opinion(event.speech, event.opinion)
         elif self._asking:
             self._weigh(self._hearing.opinion(self._now, event.speech, event.opinion))
 

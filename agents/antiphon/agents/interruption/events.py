@@ -145,8 +145,9 @@ class OpinionReached:
     """A judge has answered."""
 
     now: float
-    speech: int
-    """The number given with the question; an answer about another speech changes nothing."""
+    speech: int | None
+    """The number given with the question; an answer about another speech changes nothing. None: nobody asked,
+    and it is about the speech at hand."""
     opinion: Opinion
 
 

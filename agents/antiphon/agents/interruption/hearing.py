@@ -52,8 +52,8 @@ class Hearing:
         """The voice has stopped."""
         return self._arbiter.ended(now, ended_at)
 
-    def opinion(self, now: float, speech: int, opinion: Opinion) -> Verdict | None:
-        """A judge's answer, about the speech of that number."""
+    def opinion(self, now: float, speech: int | None, opinion: Opinion) -> Verdict | None:
+        """A judge's answer, about the speech of that number; one without is about the speech at hand."""
         return self._arbiter.opinion(now, opinion) if self.concerns(speech) else None
 
     def concerns(self, speech: int | None) -> bool:

@@ -369,11 +369,17 @@ class MediaCall:
         )
         self._asker.ask(question, lambda opinion: self._told(action.speech, opinion))
 
-    def _told(self, speech: int, opinion: Opinion) -> None:
+    def _told(self, speech: int | None, opinion: Opinion) -> None:
         now = self._loop.time()
         occasion = opinion.occasion.value
         self._note(tl.Opinion(now, opinion.judge, occasion, opinion.probability, opinion.took_s))
         self._event(ev.OpinionReached(now, speech, opinion))
+
+    def read(self, opinion: Opinion, began_at: float) -> None:
+        """What a judge holds of a recogniser's words, whose first came at ``began_at``, s. Media thread."""
+        heard = self._continuous or self._at_model  # else the recogniser has nothing of this speech
+        if heard and began_at > self._voice_at and self._controller.undecided:
+            self._told(None, opinion)
 
     def _turn_began(self) -> None:
         if self._turn_at is None:  # else it goes on after a pause
