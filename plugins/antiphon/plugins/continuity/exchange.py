@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from livekit import rtc
 from livekit.agents import llm
@@ -31,6 +31,7 @@ __all__ = ["Compact", "Exchange", "Owner"]
 
 log = get_logger(__name__)
 
+_T = TypeVar("_T")
 Compact = Callable[[llm.ChatContext], Awaitable[llm.ChatContext]]
 _GIVE_TIMES = 5  # the conversation may go on while it is being given; chosen
 
@@ -106,7 +107,8 @@ class Exchange:
         self._facts: deque[f.Fact] = deque()
         self._telling = False
         self._timer: asyncio.TimerHandle | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._closing: set[asyncio.Task[None]] = set()
         self._opening: dict[int, asyncio.Task[None]] = {}
         self._syncing: asyncio.Task[None] | None = None
         self._unwritten: OrderedDict[str, list[rtc.AudioFrame]] = OrderedDict()
@@ -216,7 +218,7 @@ class Exchange:
         if line.version >= 0 and not line.session.capabilities.mutable_chat_context:
             model = self._models[line.endpoint]
             old = line.renew(model.session(turn_detection_disabled=self._turn_detection_disabled))
-            self.spawn(close_session(old, line.number))
+            self._shut(close_session(old, line.number))
             await line.set_up(self.setup)
         for _ in range(_GIVE_TIMES):
             version = self.ledger.version
@@ -375,7 +377,7 @@ class Exchange:
         if opening is not None and opening is not asyncio.current_task():
             opening.cancel()
         line.detach()
-        self.spawn(line.close())
+        self._shut(line.close())
 
     # What the person said.
 
@@ -415,14 +417,19 @@ class Exchange:
             log.warning("a session raised", line=line.number, error=f"{type(error).__name__}: {error}")
             self.fail(line.number, classify(error, recoverable=False, live=True))
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Runs something that is awaited when the call ends."""
+    def _shut(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self.spawn(work)
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    def spawn(self, work: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:
+        """Runs something that is awaited, or cancelled, when the call ends."""
         task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)
         return task
 
-    def _done(self, task: asyncio.Task[None]) -> None:
+    def _done(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             what = f"{type(error).__name__}: {error}"
@@ -433,8 +440,11 @@ class Exchange:
         self.closed = True
         if self._timer is not None:
             self._timer.cancel()
+        waits = set(self._tasks)
         for number in list(self.lines):
             self._close(number)
+        for task in waits - self._closing:
+            task.cancel()
         current = asyncio.current_task()
         while left := [task for task in self._tasks if task is not current]:
             await asyncio.gather(*left, return_exceptions=True)

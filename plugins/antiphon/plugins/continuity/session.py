@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterable, Callable, Sequence
+from collections.abc import AsyncIterable, Callable, Coroutine, Sequence
 from typing import Any, Literal
 
 from livekit import rtc
@@ -167,21 +167,17 @@ class ContinuousSession(llm.RealtimeSession[Literal["handoff", "failover"]]):
         for line in list(self._exchange.lines.values()):
             line.session.update_options(tool_choice=tool_choice)
 
-    async def _on_line(self, line: Line, work: Any) -> None:
+    async def _on_line(self, line: Line, work: Coroutine[Any, Any, None]) -> None:
         """Waits for something that a session is given, but not longer than the session lives."""
-        task = asyncio.ensure_future(work)
+        task = self._exchange.spawn(_settled(work))
         lost = asyncio.ensure_future(line.lost.wait())
         try:
+            # The task of a lost session is left to end by itself: it has a timeout of its own.
             await asyncio.wait([task, lost], return_when=asyncio.FIRST_COMPLETED)
-            if task.done():
-                task.result()
-        except llm.RealtimeError:
-            if not line.lost.is_set():
-                raise
         finally:
-            for one in (task, lost):
-                one.cancel()
-            await asyncio.gather(task, lost, return_exceptions=True)
+            lost.cancel()
+        if task.done() and not line.lost.is_set() and (error := task.result()) is not None:
+            raise error
 
     # What the person says and shows.
 
@@ -358,6 +354,14 @@ class ContinuousSession(llm.RealtimeSession[Literal["handoff", "failover"]]):
             self.emit("session_reconnected", llm.RealtimeSessionReconnectedEvent())
         else:
             self.emit("handoff", event)
+
+
+async def _settled(work: Coroutine[Any, Any, None]) -> llm.RealtimeError | None:
+    try:
+        await work
+    except llm.RealtimeError as error:
+        return error
+    return None
 
 
 def _text(item: llm.ChatItem) -> str | None:
