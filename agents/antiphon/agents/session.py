@@ -252,7 +252,7 @@ class VoiceSession(Controlled[_T]):
         self._words = WordsReader(
             self,
             self._judges,
-            partial(self._media.call, call.read),
+            lambda opinion, began: self._media.call(call.read, opinion, began),
             language=self._language,
             continuous=cascade,
         )
