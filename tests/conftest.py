@@ -11,12 +11,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from antiphon.workers.sfu import LocalSfu
 
 DATA = Path(__file__).parent / "data"
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("antiphon", deadline=None)
+settings.load_profile("antiphon")
+
 _SHARED = Path(__file__).parents[2] / "shared" / "audio"
 
 # Tasks that livekit and aiohttp keep beyond a test (readers, connections), by the name of their coroutine.

@@ -25,10 +25,14 @@ async def test_an_error_of_the_code_inside_goes_through_as_it_is_and_nothing_is_
     engine = engine_for(f"sqlite:///{tmp_path / 'x.db'}")
     async with Transaction(engine) as connection:
         await connection.execute(sa.text("CREATE TABLE t (v INTEGER)"))
-    with pytest.raises(KeyError):
+
+    async def break_off() -> None:
         async with Transaction(engine) as connection:
             await connection.execute(sa.text("INSERT INTO t VALUES (1)"))
             raise KeyError("mine")
+
+    with pytest.raises(KeyError):
+        await break_off()
     async with Transaction(engine) as connection:
         assert (await connection.execute(sa.text("SELECT count(*) FROM t"))).scalar_one() == 0
     await engine.dispose()
