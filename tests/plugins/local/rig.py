@@ -17,8 +17,10 @@ from antiphon.plugins.local.protocol import (
     CancelReply,
     Close,
     Core,
+    Flush,
     Listen,
     Output,
+    Play,
     Send,
     StartReply,
     Transcribe,
@@ -43,11 +45,30 @@ def silence(ms: int) -> str:
 class Rig:
     """Drives a core as the server does, but with `hold` the engines wait until they are told."""
 
-    def __init__(self, *, limit_s: float = 3600.0, reply: str = "Hello there.", hold: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        limit_s: float = 3600.0,
+        reply: str = "Hello there.",
+        hold: bool = False,
+        track: bool = False,
+        settings: dict[str, Any] | None = None,
+        model: str = "demo",
+    ) -> None:
         counter = itertools.count(1)
         self.now = 0.0
+        self.track = track
+        self.given = 0  # samples for the track
+        self.position = 0  # where it is
+        self.flushed = 0
         self.core = Core(
-            model="local", new_id=lambda kind: f"{kind}_{next(counter)}", now=0.0, wall=1.7e9, limit_s=limit_s
+            model=model,
+            new_id=lambda kind: f"{kind}_{next(counter)}",
+            now=0.0,
+            wall=1.7e9,
+            limit_s=limit_s,
+            track=track,
+            settings=settings,
         )
         self.reply = reply
         self.hold = hold
@@ -81,6 +102,11 @@ class Rig:
                     self.replying.append(output)
                 case CancelReply(response_id):
                     self.cancelled.append(response_id)
+                case Play(samples):
+                    self.given += len(samples)
+                case Flush():
+                    self.flushed += 1
+                    self.position = self.given
                 case Close():
                     self.closed = output
         if not self.hold:
@@ -112,12 +138,20 @@ class Rig:
     def sound(self, ms: int) -> Samples:
         return np.full(24 * ms, 1000, dtype=np.int16)
 
+    def play(self, samples: int) -> None:
+        """The track plays so much of what it was given."""
+        self.position = min(self.position + samples, self.given)
+        self.take(self.core.played(self.position))
+
     def speak(self, speech_ms: int, then_quiet_ms: int = 1000, level: float = 0.95) -> None:
         """Appends audio with speech probabilities, as the shell would find them."""
         for probability, ms in ((level, speech_ms), (0.01, then_quiet_ms)):
             for _ in range(ms // 32):
                 self.now += 0.032
-                self.send(type="input_audio_buffer.append", audio=silence(32))
+                if self.track:
+                    self.take(self.core.hear(np.zeros(768, dtype=np.int16)))
+                else:
+                    self.send(type="input_audio_buffer.append", audio=silence(32))
                 self.take(self.core.speech(probability, self.input_end_ms, self.now))
 
     def types(self) -> list[str]:

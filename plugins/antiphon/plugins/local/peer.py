@@ -193,6 +193,7 @@ class PeerTransport:
             raise BadOffer("The offer must have one audio section, with Opus, and no video.")
         if self._peer.sctp is None:
             raise BadOffer(f"The offer must have a data channel: make {CHANNEL!r} before the offer.")
+        hasten(self._peer.sctp)
 
     def _bind(self) -> None:
         """Has ports opened on the addresses given, be it loopback, and on no other."""

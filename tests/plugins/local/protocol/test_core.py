@@ -686,3 +686,12 @@ def test_every_response_keeps_the_grammar(steps: list[str]) -> None:
             elif kind.startswith("response."):
                 assert event["item_id"] == opened[0]
         assert not opened
+
+
+def test_a_session_without_a_named_model_takes_a_name_once() -> None:
+    """The official JavaScript client posts a bare offer and names its model in the first update."""
+    rig = Rig(model="local")
+    rig.send(type="session.update", session={"type": "realtime", "model": "m1"})
+    assert rig.of("session.updated")[-1]["session"]["model"] == "m1"
+    rig.send(type="session.update", session={"type": "realtime", "model": "m2"})
+    assert rig.error()["code"] == "cannot_update_model"

@@ -1,8 +1,8 @@
 """The session: a client's events and the engines' results in, server events and effects out.
 
-Here are the settings, the client's events, and whose turn it is; the conversation, the input buffer, the
-ears' work and the responses in progress are each a part of their own. What any of them has to say goes
-into one `Outbox`, and what the caller gets is what has come into it.
+Here are the settings, the client's events, and whose turn it is; the conversation and its items, the input
+buffer, the ears' work, the responses in progress and the track are each a part of their own. What any of
+them has to say goes into one `Outbox`, and what the caller gets is what has come into it.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from typing import Any, ClassVar, ParamSpec
 from antiphon.plugins.local.engines import RATE_HZ, CutReason, Heard, Samples
 from antiphon.plugins.local.protocol.audio import decode
 from antiphon.plugins.local.protocol.config import default_session, merge_session
-from antiphon.plugins.local.protocol.conversation import Conversation, Item, checked, public
+from antiphon.plugins.local.protocol.conversation import Conversation
 from antiphon.plugins.local.protocol.hearing import Hearing
 from antiphon.plugins.local.protocol.inbox import Inbox, SpeechStarted, Turn
+from antiphon.plugins.local.protocol.items import Items
 from antiphon.plugins.local.protocol.outputs import Close, Outbox, Output, Refusal, Send
 from antiphon.plugins.local.protocol.playout import Playout
 from antiphon.plugins.local.protocol.response import Response
@@ -74,6 +75,7 @@ class Core:
         self._conversation_id = new_id("conv")
         self.conversation = Conversation()
         self._hearing = Hearing(self.conversation, self._outbox)
+        self._items = Items(self.conversation, self._hearing, self._outbox, new_id)
         self._playout = Playout(self._outbox) if track else None
         self._responses = Responses(
             self.conversation,
@@ -273,31 +275,16 @@ class Core:
         self._inbox.clear()
 
     def _on_item_create(self, event: Mapping[str, Any], now: float) -> None:
-        self.conversation.make_room()
-        item = Item(checked(event.get("item"), self._new_id("item")))
-        pending = self._hearing.work(item, self.session["audio"]["input"])
-        previous = self.conversation.add(item, event.get("previous_item_id"))
-        self._emit_item(previous, item)
-        self._outbox.do(*pending)
+        self._items.create(event, self.session["audio"]["input"])
 
     def _on_item_retrieve(self, event: Mapping[str, Any], now: float) -> None:
-        item = self.conversation.get(event.get("item_id"), "item_retrieve_invalid_item_id", "retrieving")
-        self._emit("conversation.item.retrieved", item=public(item))
+        self._items.retrieve(event)
 
     def _on_item_truncate(self, event: Mapping[str, Any], now: float) -> None:
-        item = self.conversation.truncate(
-            event.get("item_id"), event.get("content_index", 0), event.get("audio_end_ms")
-        )
-        self._emit(
-            "conversation.item.truncated",
-            item_id=item.id,
-            content_index=0,
-            audio_end_ms=event.get("audio_end_ms"),
-        )
+        self._items.truncate(event)
 
     def _on_item_delete(self, event: Mapping[str, Any], now: float) -> None:
-        item = self.conversation.delete(event.get("item_id"))
-        self._emit("conversation.item.deleted", item_id=item.id)
+        self._items.delete(event)
         self._responses.start_ready()
 
     def _on_response_create(self, event: Mapping[str, Any], now: float) -> None:
@@ -343,21 +330,7 @@ class Core:
             self._idle_at = None
 
     def _commit(self, turn: Turn) -> None:
-        item = Item(
-            {
-                "id": turn.item_id,
-                "object": "realtime.item",
-                "type": "message",
-                "role": "user",
-                "status": "completed",
-                "content": [{"type": "input_audio", "transcript": None}],
-            },
-        )
-        work = self._hearing.job(item, turn.audio, self.session["audio"]["input"])
-        previous = self.conversation.add(item)
-        self._emit("input_audio_buffer.committed", item_id=item.id, previous_item_id=previous)
-        self._emit_item(previous, item)
-        self._outbox.do(work)
+        self._items.commit(turn, self.session["audio"]["input"])
 
     def _answer(self, now: float) -> None:
         """Replies to a turn, unless a reply is under way."""
@@ -403,10 +376,6 @@ class Core:
                     self._emit(f"mcp_list_tools.{state}", item_id=item_id)
 
     # Sending.
-
-    def _emit_item(self, previous: str | None, item: Item) -> None:
-        for kind in ("added", "done"):
-            self._emit(f"conversation.item.{kind}", previous_item_id=previous, item=public(item))
 
     def _error(self, refusal: Refusal, client_id: str | None) -> None:
         self._emit(
