@@ -24,6 +24,8 @@ class Dispatch:
     worker: str
     label: str
     """Deployment label of the worker it is for; empty for any."""
+    body: str = ""
+    """What the application gave along: the job's metadata."""
 
     @property
     def key(self) -> str:
