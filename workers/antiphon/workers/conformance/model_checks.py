@@ -356,7 +356,8 @@ async def tools_of_a_reply(subject: ModelSubject) -> str:
     async with subject.open() as opened:
         if not opened.model.capabilities.per_response_tool_choice:
             raise NotApplicable("tools cannot be given for one reply (per_response_tool_choice is False)")
-        found = await opened.reply("Look up the moon.", tools=[look_up], tool_choice="required")
+        await opened.type("Look up the moon, please.")
+        found = await opened.reply(tools=[look_up], tool_choice="required")
         expect([call.name for call in found.calls] == ["look_up"], f"calls: {found.calls}")
         expect(not opened.session.tools.function_tools, "they were kept for the session")
         opened.expect_no_errors()
