@@ -39,6 +39,7 @@ log = get_logger(__name__)
 
 _CLEAR = json.dumps({"type": "input_audio_buffer.clear"})
 _BEHIND_S = 0.2  # s that the pacer catches up after a stall; more is skipped
+_STALL_S = 0.2  # s between two looks that are a stall of this loop
 _SILENT_S = 1.5  # s without packet or message, with an answer due, that count as a lost path; chosen
 
 
@@ -93,6 +94,7 @@ class Call:
         self._lost_at: float | None = None
         self._seen_at = 0.0
         self._packets = 0
+        self._watched_at = 0.0
 
     @classmethod
     async def open(
@@ -289,6 +291,9 @@ class Call:
     def _watch(self, now: float) -> None:
         """Ends a call whose path was lost for longer than the grace time."""
         peer, since = self._peer, self._up.unanswered_since
+        if self._watched_at and (stall := now - self._watched_at) > _STALL_S:
+            self._seen_at += stall  # nobody looked: what came in the meantime is still to be read
+        self._watched_at = now
         if peer is not None and peer.packets != self._packets:
             self._packets, self._seen_at = peer.packets, now
         unheard = now - self._seen_at

@@ -21,6 +21,7 @@ __all__ = ["Halver", "WrtcPeer"]
 
 _WIRE_HZ = 48_000
 _GATHER_S = 5.0  # s; without STUN it takes milliseconds
+_COUNT_S = 1.0  # s between looks at the count of packets
 _TAPS = 31  # of the filter before every second sample is left out: -60 dB above 13.5 kHz
 
 
@@ -60,6 +61,8 @@ class WrtcPeer:
         self._reader: asyncio.Task[None] | None = None
         self._closing = False
         self._halve = Halver()
+        self._packets = 0
+        self._counter: asyncio.Task[None] | None = None
         self._peer.add_track(self._track)
         self._channel = self._peer.create_data_channel(CHANNEL)
         self._channel.on("open", lambda _: self._events.opened())
@@ -72,8 +75,8 @@ class WrtcPeer:
 
     @property
     def packets(self) -> int:
-        """Unknown here: libwebrtc tells itself when a path is lost."""
-        return 0
+        """As `peer.PeerTransport.packets`, up to a second old."""
+        return self._packets
 
     async def offer(self) -> str:
         """As `peer.PeerTransport.offer`."""
@@ -112,16 +115,18 @@ class WrtcPeer:
     async def close(self) -> None:
         """As `peer.PeerTransport.close`."""
         self._closing = True
-        if self._reader is not None:
-            self._reader.cancel()
-            await asyncio.gather(self._reader, return_exceptions=True)
+        tasks = [task for task in (self._reader, self._counter) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         self._track.stop()
         self._peer.close()
 
     def _on_track(self, event: webrtc.RTCTrackEvent) -> None:
         if self._reader is None:
-            reading = self._read(event.track)
-            self._reader = asyncio.get_running_loop().create_task(reading, name="antiphon-peer-audio")
+            loop = asyncio.get_running_loop()
+            self._reader = loop.create_task(self._read(event.track), name="antiphon-peer-audio")
+            self._counter = loop.create_task(self._count(), name="antiphon-peer-packets")
 
     async def _read(self, track: webrtc.MediaStreamTrack) -> None:
         processor = webrtc.MediaStreamTrackProcessor(webrtc.MediaStreamTrackProcessorInit(track))
@@ -129,6 +134,13 @@ class WrtcPeer:
             if isinstance(piece, webrtc.AudioData):
                 self._events.audio(self._mono(piece))
                 piece.close()
+
+    async def _count(self) -> None:
+        while True:
+            await asyncio.sleep(_COUNT_S)
+            for stats in (await self._peer.get_stats()).values():
+                if isinstance(stats, webrtc.RTCInboundRtpStreamStats):
+                    self._packets = stats.packets_received or 0
 
     def _mono(self, piece: webrtc.AudioData) -> Samples:
         data = bytearray(2 * piece.number_of_frames * piece.number_of_channels)
