@@ -78,7 +78,6 @@ async def test_a_press_and_a_release_say_what_was_done(
     }
     pressed = await key.press("rpc")
     assert (pressed.done, pressed.silenced) == ("pressed", True)
-    assert key.down
     released = await key.release("rpc")
     assert (released.done, released.audio_s) == ("committed", 1.25)
     assert released.to_dict()["done"] == "committed"

@@ -17,8 +17,9 @@ from antiphon.agents.errors import ModelRefused
 class Model(rtc.EventEmitter[str]):
     """A session as far as it is listened to."""
 
-    def sends(self, event_id: str, kind: str = "session.update") -> None:
-        self.emit("openai_client_event_queued", {"type": kind, "event_id": event_id})
+    def sends(self, event_id: str, **session: Any) -> None:
+        event = {"type": "session.update", "event_id": event_id, "session": {"type": "realtime", **session}}
+        self.emit("openai_client_event_queued", event)
 
     def answers(self, kind: str, **fields: Any) -> None:
         self.emit("openai_server_event_received", {"type": kind, **fields})
@@ -43,10 +44,19 @@ async def later(*steps: Any) -> None:
 
 async def test_a_change_that_is_confirmed_is_made() -> None:
     model = Model()
-    async with watch(model):
-        task = asyncio.create_task(later(lambda: model.sends("a"), lambda: model.answers("session.updated")))
+    tools = [{"name": "book", "type": "function"}]
+    shown = [{"name": "book", "type": "function", "description": ""}]
+    async with asyncio.timeout(1), watch(model):
+        task = asyncio.create_task(
+            later(
+                lambda: model.sends("a", instructions="Be kind.", tools=tools, model="m"),
+                lambda: model.answers(
+                    "session.updated", session={"instructions": "Be kind.", "tools": shown, "model": "m-1"}
+                ),
+            )
+        )
     await task
-    assert not model._events.get("error")
+    assert not any(model._events.values())
 
 
 async def test_a_refusal_with_the_changes_id_is_raised_with_the_models_words() -> None:
@@ -64,14 +74,17 @@ async def test_a_refusal_with_the_changes_id_is_raised_with_the_models_words() -
     assert caught.value.retryable is False
 
 
-async def test_answers_come_in_order_so_that_anothers_confirmation_is_not_ours() -> None:
+async def test_anothers_confirmation_is_not_ours() -> None:
     model = Model()
     with pytest.raises(ModelRefused, match="no"):
         async with watch(model):
             task = asyncio.create_task(
                 later(
-                    lambda: model.sends("first"),
-                    lambda: model.sends("ours"),
+                    lambda: model.sends("ours", audio={"output": {"voice": "cedar"}}),
+                    lambda: model.answers(
+                        "session.updated", session={"audio": {"output": {"voice": "marin"}}}
+                    ),
+                    lambda: model.answers("session.updated", session={"audio": None}),
                     lambda: model.answers("session.updated"),
                     lambda: model.refuses("ours", "no"),
                 )
@@ -95,7 +108,7 @@ async def test_silence_is_consent(monkeypatch: pytest.MonkeyPatch) -> None:
         pass
     model = Model()
     async with watch(model):
-        model.sends("a")
+        model.sends("a", voice="x")
     async with watch(None):
         pass
 

@@ -198,6 +198,17 @@ async def test_a_press_ends_with_the_microphone_and_with_its_person(
     await rig.control.aclose()
 
 
+async def test_who_unpublishes_because_they_leave_has_left() -> None:
+    rig = Rig()
+    await rig.room.rpc("start_turn")
+    rig.key.changed.clear()
+    rig.room.emit("track_unpublished", MICROPHONE, person("anna"))
+    rig.room.emit("participant_disconnected", person("anna"))
+    assert await rig.key.next() == ("cancel", "left")
+    rig.room.emit("track_unpublished", MICROPHONE, person("anna"))
+    await rig.control.aclose()  # and does not wait for it
+
+
 async def test_what_others_do_ends_no_press() -> None:
     rig = Rig()
     await rig.room.rpc("start_turn")

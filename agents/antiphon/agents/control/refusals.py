@@ -2,8 +2,8 @@
 
 Models of OpenAI's protocol send changes as ``session.update`` events with an id and confirm each with
 ``session.updated``, or refuse it with an ``error`` that holds the id (openai-realtime.md, section 2). Their
-livekit plugin tells of both in raw events. Of another model an ``error`` that comes soon after counts as
-its refusal; silence is consent.
+livekit plugin tells of both in raw events. A confirmation names no id: it is ours if the session in it is as
+we asked. Of another model an ``error`` that comes soon after counts as its refusal; silence is consent.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ __all__ = ["RefusalWatch"]
 _SENT: Final = "openai_client_event_queued"
 _CAME: Final = "openai_server_event_received"
 _SEND_S: Final = 0.5  # s; chosen: an event that was not sent by then waits for a connection, or was none
-_ANSWER_S: Final = 5.0  # s; chosen, as livekit-agents' own wait for a change of the conversation
+_ANSWER_S: Final = 2.0  # s; chosen: a refusal comes as soon as a confirmation, some 100 ms after
+_NOT_OURS: Final = frozenset({"type", "model"})  # of a session, what no change is about
 
 
 class RefusalWatch:
@@ -39,7 +40,7 @@ class RefusalWatch:
     def __init__(self, session: llm.RealtimeSession[Any] | None, what: str) -> None:
         self._session = session
         self._what = what
-        self._waiting: list[str] = []
+        self._waiting: dict[str, object] = {}
         self._sent = False
         self._refusal: str | None = None
         self._changed = asyncio.Event()
@@ -87,15 +88,19 @@ class RefusalWatch:
     def _on_sent(self, event: object) -> None:
         if _field(event, "type") == "session.update" and (event_id := _field(event, "event_id")):
             self._sent = True
-            self._waiting.append(event_id)
+            self._waiting[event_id] = event.get("session") if isinstance(event, Mapping) else None
             self._changed.set()
 
     def _on_came(self, event: object) -> None:
         kind = _field(event, "type")
-        if kind == "session.updated" and self._waiting:
-            self._waiting.pop(0)  # they are answered in order
+        if not isinstance(event, Mapping):
+            return
+        if kind == "session.updated":
+            session = event.get("session")
+            for event_id in [key for key, asked in self._waiting.items() if _holds(session, asked)]:
+                del self._waiting[event_id]
             self._changed.set()
-        elif kind == "error" and isinstance(event, Mapping):
+        elif kind == "error":
             error = event.get("error")
             if _field(error, "event_id") in self._waiting:
                 self._refused(_field(error, "message") or _field(error, "code"))
@@ -110,6 +115,17 @@ class RefusalWatch:
     def _refused(self, why: str) -> None:
         self._refusal = why or "no reason given"
         self._changed.set()
+
+
+def _holds(session: object, asked: object) -> bool:
+    """Whether a session is as an update asked; what it has besides does not matter."""
+    if isinstance(asked, Mapping):
+        return isinstance(session, Mapping) and all(
+            _holds(session.get(key), value) for key, value in asked.items() if key not in _NOT_OURS
+        )
+    if isinstance(asked, list):
+        return isinstance(session, list) and len(session) == len(asked) and all(map(_holds, session, asked))
+    return session == asked
 
 
 def _field(event: object, name: str) -> str:

@@ -39,6 +39,7 @@ from antiphon.agents.logs import get_logger
 __all__ = ["RoomControl"]
 
 log = get_logger(__name__)
+_LEAVING_S = 0.2  # s; chosen: a person who leaves is heard to unpublish first, then to be gone
 _CHANGES: Final = frozenset({"push_to_talk", "turn_taking", "instructions", "tools", "voice"})
 
 
@@ -60,6 +61,7 @@ class RoomControl:
         self._identity: str | None = None
         self._registered = False
         self._closed = False
+        self._leaving: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         for name, handler in self._handlers():
             room.on(name, handler)
@@ -83,6 +85,7 @@ class RoomControl:
     async def aclose(self) -> None:
         """Takes no more requests."""
         self._closed = True
+        self._forget_leaving()
         for name, handler in self._handlers():
             self._room.off(name, handler)
         for task in self._tasks:
@@ -165,12 +168,22 @@ class RoomControl:
     def _on_unpublished(
         self, publication: rtc.RemoteTrackPublication, participant: rtc.RemoteParticipant
     ) -> None:
-        if participant.identity == self._identity and _is_microphone(publication):
-            self._end_press("muted")
+        if participant.identity == self._identity and _is_microphone(publication) and not self._leaving:
+            self._leaving = asyncio.get_running_loop().call_later(_LEAVING_S, self._stayed)
+
+    def _stayed(self) -> None:
+        self._leaving = None
+        self._end_press("muted")
 
     def _on_left(self, participant: rtc.RemoteParticipant) -> None:
         if participant.identity == self._identity:
+            self._forget_leaving()
             self._end_press("left", cancelled=True)
+
+    def _forget_leaving(self) -> None:
+        if self._leaving is not None:
+            self._leaving.cancel()
+            self._leaving = None
 
     def _end_press(self, by: By, *, cancelled: bool = False) -> None:
         if self._key.down and not self._closed:
