@@ -164,7 +164,7 @@ class Exchange:
             case f.OpenLine():
                 self._open(action)
             case f.SyncLine():
-                self._spawn_opening(self.lines[action.line], self._fill(self.lines[action.line]))
+                self._work_on(self.lines[action.line], self._fill)
             case f.TakeOver():
                 self._take_over(action)
             case f.Leave():
@@ -193,12 +193,12 @@ class Exchange:
         self.lines[line.number] = line
         line.attach(self._owner.handlers(line))
         log.debug("opening a session", line=line.number, endpoint=self._names[line.endpoint])
-        self._spawn_opening(line, self._set_up(line))
+        self._work_on(line, self._set_up)
 
-    def _spawn_opening(self, line: Line, work: Coroutine[Any, Any, None]) -> None:
+    def _work_on(self, line: Line, work: Callable[[Line], Coroutine[Any, Any, None]]) -> None:
         async def opened() -> None:
             try:
-                await work
+                await work(line)
             except Exception as error:  # any plugin's; it did not open
                 self.fail(line.number, classify(error, recoverable=False, live=False))
             else:

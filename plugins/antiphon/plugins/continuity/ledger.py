@@ -33,6 +33,7 @@ class Ledger:
 
     def __init__(self) -> None:
         self._items: list[llm.ChatItem] = []
+        self._by_id: dict[str, llm.ChatItem] = {}
         self._spoken_s: dict[str, float] = {}
         self._forgotten: set[str] = set()
         self.version = 0
@@ -47,34 +48,32 @@ class Ledger:
 
     def get(self, item_id: str) -> llm.ChatItem | None:
         """An item by its id."""
-        return next((item for item in self._items if item.id == item_id), None)
+        return self._by_id.get(item_id)
 
     def replace(self, context: llm.ChatContext) -> None:
         """The application's version of it; what was forgotten stays so."""
-        self._items = [
-            _copy(item)
-            for item in context.items
-            if item.id not in self._forgotten and item.type not in _EXTRA and not _is_instructions(item)
-        ]
-        self.version += 1
+        self._set(
+            [
+                _copy(item)
+                for item in context.items
+                if item.id not in self._forgotten and item.type not in _EXTRA and not _is_instructions(item)
+            ]
+        )
 
     def place(self, item: llm.ChatItem, after: str | None) -> bool:
         """A message that a session made. Returns whether it is new."""
         if item.id in self._forgotten or self.get(item.id) is not None:
             return False
-        at = next((i for i, other in enumerate(self._items) if other.id == after), None)
-        if at is None:
-            self._items.append(_copy(item))
-        else:
-            self._items.insert(at + 1, _copy(item))
-        self.version += 1
+        # Nearly always the last.
+        at = next((i for i in reversed(range(len(self._items))) if self._items[i].id == after), None)
+        self._add(_copy(item), len(self._items) if at is None else at + 1)
         return True
 
     def user_said(self, item_id: str, text: str) -> bool:
         """A transcript. Returns whether it is news: the message had none."""
         item = self.get(item_id)
         if item is None:
-            self._items.append(llm.ChatMessage(id=item_id, role="user", content=[text]))
+            self._add(llm.ChatMessage(id=item_id, role="user", content=[text]))
         elif item.type == "message" and not item.raw_text_content:
             item.content = [text]
         else:
@@ -87,7 +86,7 @@ class Ledger:
         self._spoken_s[item_id] = audio_s
         item = self.get(item_id)
         if item is None:
-            self._items.append(llm.ChatMessage(id=item_id, role="assistant", content=[text] if text else []))
+            self._add(llm.ChatMessage(id=item_id, role="assistant", content=[text] if text else []))
         elif item.type == "message" and (item.raw_text_content or "") != text:
             item.content = [text]
         else:
@@ -110,10 +109,10 @@ class Ledger:
             return None
         if text is None:
             text = _share(item.raw_text_content or "", audio_s, self._spoken_s.get(item_id, 0.0))
-        self.version += 1
         if not text:
-            self._items.remove(item)
+            self.drop(item_id)
             return None
+        self.version += 1
         item.content, item.interrupted = [text], True
         return item
 
@@ -123,15 +122,13 @@ class Ledger:
         if known is not None and known.type == "function_call":
             known.arguments = call.arguments
         else:
-            self._items.append(_copy(call))
+            self._add(_copy(call))
         self.version += 1
 
     def drop(self, item_id: str) -> None:
         """A message that nobody heard."""
-        kept = [item for item in self._items if item.id != item_id]
-        if len(kept) != len(self._items):
-            self._items = kept
-            self.version += 1
+        if item_id in self._by_id:
+            self._set([item for item in self._items if item.id != item_id])
 
     def touch(self) -> None:
         """What a session is to be given changed, though no item did."""
@@ -140,8 +137,7 @@ class Ledger:
     def forget(self, cut: Cut) -> None:
         """The conversation begins with a summary now, or just later."""
         self._forgotten |= cut.ids
-        self._items = [*map(_copy, cut.summary), *(i for i in self._items if i.id not in cut.ids)]
-        self.version += 1
+        self._set([*map(_copy, cut.summary), *(i for i in self._items if i.id not in cut.ids)])
 
     def cut_to(self, kept: llm.ChatContext) -> Cut:
         """What has to be forgotten for the conversation to be ``kept``."""
@@ -178,6 +174,16 @@ class Ledger:
                 item = item.model_copy(update={"content": [llm.AudioContent(frame=frames)]})
             items.append(_copy(item))
         return llm.ChatContext(items)
+
+    def _set(self, items: list[llm.ChatItem]) -> None:
+        self._items = items
+        self._by_id = {item.id: item for item in items}
+        self.version += 1
+
+    def _add(self, item: llm.ChatItem, at: int | None = None) -> None:
+        self._items.insert(len(self._items) if at is None else at, item)
+        self._by_id[item.id] = item
+        self.version += 1
 
     def __iter__(self) -> Iterator[llm.ChatItem]:
         return iter(self._items)

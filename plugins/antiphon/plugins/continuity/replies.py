@@ -318,7 +318,8 @@ class Replies:
         if len(reply.messages) == 1 and said is reply.messages[0]:
             self._remember(reply)
         self._exchange.ledger.agent_said(said.message_id, said.text, said.audio_s)
-        self._exchange.answered(reply.upto)
+        if len(reply.messages) == 1:
+            self._exchange.answered(reply.upto)
 
     def _called(self, reply: Reply, call: llm.FunctionCall) -> None:
         self._exchange.ledger.called(call)
