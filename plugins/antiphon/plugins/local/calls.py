@@ -29,6 +29,10 @@ _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _ALLOWED_HEADERS = "Authorization, Content-Type, OpenAI-Beta, OpenAI-Safety-Identifier"
 
 
+class _TooLarge(web.HTTPClientError):
+    status_code = 413  # aiohttp's own class has a text of its own
+
+
 def fault(
     status: type[web.HTTPException], message: str, code: str | None = None, param: str | None = None
 ) -> web.HTTPException:
@@ -73,7 +77,13 @@ async def offer(request: web.Request) -> tuple[str, Mapping[str, Any] | None]:
     Raises:
         HTTPException: It has none, is too large, or is neither form.
     """
-    request = request.clone(client_max_size=MAX_BODY)
+    try:
+        return await _offer(request.clone(client_max_size=MAX_BODY))
+    except web.HTTPRequestEntityTooLarge:
+        raise _too_large() from None
+
+
+async def _offer(request: web.BaseRequest) -> tuple[str, Mapping[str, Any] | None]:
     settings: Mapping[str, Any] | None = None
     if request.content_type == "application/sdp":
         sdp = (await request.read()).decode("utf-8", "replace")
@@ -99,7 +109,10 @@ async def expiry(request: web.Request) -> tuple[int, Mapping[str, Any]]:
     Raises:
         HTTPException: Something of it cannot be.
     """
-    body = (await request.clone(client_max_size=MAX_BODY).read()).decode("utf-8", "replace")
+    try:
+        body = (await request.clone(client_max_size=MAX_BODY).read()).decode("utf-8", "replace")
+    except web.HTTPRequestEntityTooLarge:
+        raise _too_large() from None
     given = _json(body, "body") if body.strip() else {}
     if not isinstance(given, dict):
         raise fault(web.HTTPBadRequest, "The body must be a JSON object.")
@@ -132,6 +145,10 @@ def public_secret(value: str, expires_at: float, settings: Mapping[str, Any]) ->
     base = default_session("", UNNAMED, int(time.time()))
     session = merge_session(base, settings, has_spoken=False)
     return {"value": value, "expires_at": int(expires_at), "session": session}
+
+
+def _too_large() -> web.HTTPException:
+    return fault(_TooLarge, f"The body is larger than {MAX_BODY} bytes.", "body_too_large")
 
 
 def _field(value: object) -> str:
