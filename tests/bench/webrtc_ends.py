@@ -160,9 +160,9 @@ async def reply_near(ip: str, transports: list[str], turns: int) -> dict[str, An
             made[name] = (model, model.session())
         await asyncio.sleep(4.0)
         rng = np.random.default_rng(3)
-        said = (rng.normal(0, 3000, round(1.2 * RATE))).astype(np.int16)
-        tail = np.zeros(round(0.4 * RATE), dtype=np.int16)
-        speech = np.concatenate([said, tail])
+        # The gate's pre-roll of 0.3 s, mostly background; a voice; the pause that ends a turn.
+        levels = np.repeat([30.0, 3000.0, 30.0], [round(s * RATE) for s in (0.3, 1.2, 0.5)])
+        speech = (rng.normal(0, 1, len(levels)) * levels).astype(np.int16)
         for _ in range(turns):
             for name in transports:
                 await _turn(made[name][1], speech, out[name])

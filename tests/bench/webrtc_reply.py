@@ -3,8 +3,8 @@
     python tests/bench/webrtc_reply.py [--loss 0.05] [--delay 0.02] [--turns 60]
 
 The scripted model and our client in processes and network namespaces of their own. Turns alternate
-between the transports: 1.2 s of sound, the first 0.5 s of it at once as the gate gives it, 0.4 s of
-silence, commit, and a reply that the model has ready. Counted from the commit to the reply's first
+between the transports: a turn as the gate gives it (0.5 s at once, of it 0.3 s pre-roll; 1 s live; 0.5 s of
+pause), commit, and a reply that the model has ready. Counted from the commit to the reply's first
 audio in the session; *stalled* is how long a player that began then would have had nothing to play.
 Needs root.
 """

@@ -61,7 +61,8 @@ async def entrypoint(ctx: JobContext) -> None:
         )
         await theirs.start(agent, room=ctx.room)
         return
-    session: VoiceSession[None] = VoiceSession(llm=openai.realtime())
+    transport = os.environ.get("ANTIPHON_BENCH_TRANSPORT", "websocket")
+    session: VoiceSession[None] = VoiceSession(llm=openai.realtime(transport=transport))  # type: ignore[arg-type]
     await session.start(agent, room=ctx.room)
 
 
