@@ -35,6 +35,7 @@ VERBS = {
     "model": "Run the local realtime model (a demonstration model).",
     "replay": "Show what turn taking would do with a recording or a labelled corpus.",
     "bench": "Measure response, barge-in and resume at the caller's ear.",
+    "conformance": "Check a realtime model, or a server of the protocol, and show what it does wrong.",
     "doctor": "Check this machine; each failure comes with the command to run.",
 }
 _FAILED_START_VERBS = frozenset({"start", "dev"})

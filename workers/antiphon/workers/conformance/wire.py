@@ -70,7 +70,9 @@ class Server:
                     self.socket_url, headers=headers, max_msg_size=_LARGEST, timeout=_CLOSE
                 )
             except aiohttp.WSServerHandshakeError as error:
-                raise ModelRefused("the server refused the connection", value=error.status) from None
+                raise ModelRefused(
+                    "the server refused the connection", value=error.status, hint="Give it a key: --key."
+                ) from None
             except (aiohttp.ClientError, OSError) as error:
                 raise ModelUnavailable(
                     "the server cannot be reached", value=self.socket_url, hint=str(error)
