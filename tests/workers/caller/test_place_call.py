@@ -54,8 +54,15 @@ async def perform(track: rtc.Track, source: rtc.AudioSource) -> None:
         await stream.aclose()
 
 
+def _noted(key: list[str], call: rtc.RpcInvocationData) -> str:
+    key.append(f"{call.method} {call.payload}".strip())
+    return "{}"
+
+
 @asynccontextmanager
-async def singer(sfu: Any, room_name: str, *, sings: bool) -> AsyncIterator[None]:
+async def singer(
+    sfu: Any, room_name: str, *, sings: bool, key: list[str] | None = None
+) -> AsyncIterator[None]:
     """An agent in the room, as frameworks other than ours could have made it."""
     token = make_token(
         api_key=sfu.api_key, api_secret=sfu.api_secret, room=room_name, identity="singer", kind="agent"
@@ -69,6 +76,9 @@ async def singer(sfu: Any, room_name: str, *, sings: bool) -> AsyncIterator[None
     await room.connect(sfu.url, token)
     await room.local_participant.publish_track(rtc.LocalAudioTrack.create_audio_track("song", source))
     await room.local_participant.set_attributes({"lk.agent.state": "listening"})
+    if key is not None:
+        for name in ("start_turn", "end_turn", "antiphon.update"):
+            room.local_participant.register_rpc_method(name, lambda call: _noted(key, call))
     try:
         yield
     finally:
@@ -170,3 +180,41 @@ async def test_a_question_may_be_typed(sfu: Any) -> None:
     (exchange,) = result.exchanges
     assert (exchange.asked, exchange.response_s) == ("Hello", None)
     assert exchange.played.began_at == exchange.played.voice_ended_at > result.began_at
+
+
+@pytest.mark.sfu
+@pytest.mark.timeout(60)
+async def test_with_push_to_talk_a_key_is_pressed_for_each_file(sfu: Any) -> None:
+    key: list[str] = []
+    async with singer(sfu, "call-key", sings=True, key=key):
+        result = await place_call(
+            url=sfu.url,
+            api_key=sfu.api_key,
+            api_secret=sfu.api_secret,
+            room="call-key",
+            agent_name=None,
+            say=[QUESTION],
+            interrupt_with=QUESTION,
+            interrupt_at_s=0.6,
+            reply_timeout_s=3.0,
+            push_to_talk=True,
+        )
+    assert result.answered
+    turn = ["start_turn", "end_turn"]
+    assert key == ['antiphon.update {"push_to_talk": true}', *turn, *turn]
+
+
+@pytest.mark.sfu
+async def test_an_agent_that_knows_no_key_is_told(sfu: Any) -> None:
+    async with singer(sfu, "call-no-key", sings=False):
+        with pytest.raises(RoomError, match=r"the agent refused antiphon\.update") as caught:
+            await place_call(
+                url=sfu.url,
+                api_key=sfu.api_key,
+                api_secret=sfu.api_secret,
+                room="call-no-key",
+                agent_name=None,
+                say=[QUESTION],
+                push_to_talk=True,
+            )
+    assert "remote_control" in str(caught.value)

@@ -95,9 +95,16 @@ def test_words_of_any_kind_are_shown(capsys: pytest.CaptureFixture[str]) -> None
         live.show(Line(1.0, "user", "[/] is [no] markup", True))
         live.show(tl.ToolCall(1.0, "[red]"))
         live.show(tl.Yield(1.0, 1200, "turn"))
+        live.show(tl.Usage(1.0, "", "", 90.0, 1.0, 1.0, 100, 50, 60, 40, 30, 0.0123))
+        live.show(tl.Usage(1.0, "fast", "m", 90.0, 0.0, 0.0, 100, 50, 60, 40, 30, 0.0123))
         live.show(3)
     shown = capsys.readouterr().out.splitlines()
-    assert shown == [" user [/] is [no] markup", "      tool [red]", "      yielded (turn) after 1.2 s heard"]
+    assert shown == [
+        " user [/] is [no] markup",
+        "      tool [red]",
+        "      yielded (turn) after 1.2 s heard",
+        "      the call: 1.5 min, 100 tokens in, 40 out, $0.0123",
+    ]
 
 
 @pytest.mark.sfu

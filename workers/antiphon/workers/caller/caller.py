@@ -207,6 +207,48 @@ class Caller:
         """Types to the agent."""
         await self.room.local_participant.send_text(text, topic="lk.chat")
 
+    async def request(self, method: str, payload: str = "") -> str:
+        """Asks the agent's side for something, by RPC; returns its answer.
+
+        Raises:
+            RoomError: It refused, with its reason, or nobody is there who could answer.
+        """
+        agent = self.agent
+        if agent is None:
+            raise MisuseError("there is no agent to ask", hint="Await wait_for_agent() first.")
+        try:
+            return await self.room.local_participant.perform_rpc(
+                destination_identity=agent.identity, method=method, payload=payload
+            )
+        except rtc.RpcError as error:
+            raise RoomError(
+                f"the agent refused {method}",
+                value=error.message,
+                hint="Does its session allow it? See remote_control in docs/push-to-talk.md.",
+            ) from None
+
+    async def use_key(self) -> None:
+        """Has the agent take turns by push-to-talk from now on."""
+        await self.request("antiphon.update", '{"push_to_talk": true}')
+
+    async def say(self, samples: Samples, at: float | None = None) -> Played:
+        """Plays a clip with the push-to-talk key down: pressed as it begins, released as it ends.
+
+        Args:
+            samples: As `play` takes it.
+            at: When to press, s, monotonic; at once when not given.
+
+        Raises:
+            RoomError: The agent refused the press.
+        """
+        if at is not None:
+            await asyncio.sleep(max(at - time.monotonic(), 0.0))
+        pressing = asyncio.get_running_loop().create_task(self.request("start_turn"))
+        played = await self.play(samples)
+        await pressing
+        await self.request("end_turn")
+        return played
+
     async def until(self, condition: Callable[[], bool], timeout: float) -> bool:
         """Waits until something observed makes the condition true; False if time ran out."""
         deadline = time.monotonic() + timeout

@@ -23,6 +23,7 @@ from antiphon.workers.caller.caller import AGENT_RATE_HZ, MIC_RATE_HZ, Caller, S
 from antiphon.workers.caller.echo import EchoCanceller
 from antiphon.workers.caller.files import save_call
 from antiphon.workers.caller.place_call import CallResult, entry
+from antiphon.workers.caller.spacebar import KEYS, SpaceBar
 
 __all__ = ["Devices", "Speaker", "open_devices", "talk"]
 
@@ -100,8 +101,12 @@ async def talk(
     out_dir: Path,
     agent_timeout_s: float,
     on_event: Callable[[object], None],
+    push_to_talk: Callable[[str], None] | None = None,
 ) -> CallResult:
-    """Talks until Ctrl-C or the room ends; then writes the files."""
+    """Talks until Ctrl-C or the room ends; then writes the files.
+
+    With ``push_to_talk`` the terminal's space bar takes turns, and it is told what the key does.
+    """
     token = token or entry(api_key, api_secret, room=room, agent_name=agent_name)
     loop = asyncio.get_running_loop()
     hang_up = asyncio.Event()
@@ -142,7 +147,15 @@ async def talk(
                 await _first(
                     caller.wait_for_agent(agent_timeout_s), caller.wait_disconnected(), hang_up.wait()
                 )
-                await _first(caller.wait_disconnected(), hang_up.wait())
+                over = (caller.wait_disconnected, hang_up.wait)
+                if push_to_talk is None or hang_up.is_set():
+                    await _first(*(wait() for wait in over))
+                else:
+                    key = SpaceBar(caller.request, push_to_talk)
+                    with key.listening():
+                        await caller.use_key()
+                        push_to_talk(KEYS)
+                        await _first(*(wait() for wait in over), key.run())
             result.ended_at = time.monotonic()
             result.lines, result.events = caller.lines, caller.events
             await asyncio.to_thread(save_call, result, caller, out_dir)

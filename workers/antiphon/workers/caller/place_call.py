@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,6 +78,7 @@ async def place_call(
     texts: Sequence[str] = (),
     interrupt_with: str | Path | None = None,
     interrupt_at_s: float = 2.5,
+    push_to_talk: bool = False,
     out_dir: str | Path | None = None,
     agent_timeout_s: float = 20.0,
     reply_timeout_s: float = 30.0,
@@ -97,6 +99,7 @@ async def place_call(
         texts: Further questions, typed.
         interrupt_with: A sound file played over the reply to the last question.
         interrupt_at_s: How long after that reply's first sound, s.
+        push_to_talk: Whether to say it all with a key, pressed as each file begins and released as it ends.
         out_dir: Where recording, timeline and picture go; None for nowhere.
         agent_timeout_s: How long to wait for the agent, s.
         reply_timeout_s: How long to wait for each reply to begin, s.
@@ -116,15 +119,17 @@ async def place_call(
         try:
             await caller.wait_for_agent(agent_timeout_s)
             await caller.until(lambda: any(s in ("listening", "speaking") for _, s in caller.states), 10.0)
+            if push_to_talk:
+                await caller.use_key()
+            speak = caller.say if push_to_talk else caller.play
             await _listen(caller, time.monotonic(), 2.0, reply_limit_s)  # a greeting, if there is one
             questions: list[tuple[str, Samples | None]] = [*clips, *((text, None) for text in texts)]
             for number, (name, samples) in enumerate(questions):
                 lines_before = len(caller.lines)
-                played = await (caller.play(samples) if samples is not None else _type(caller, name))
+                played = await (speak(samples) if samples is not None else _type(caller, name))
                 last = number == len(questions) - 1
-                response, stopped = await _hear(
-                    caller, played, cut_in if last else None, interrupt_at_s, reply_timeout_s, reply_limit_s
-                )
+                over = (cut_in, interrupt_at_s) if last and cut_in is not None else None
+                response, stopped = await _hear(caller, played, speak, over, reply_timeout_s, reply_limit_s)
                 reply = " ".join(x.text for x in caller.lines[lines_before:] if x.speaker == "agent")
                 result.exchanges.append(Exchange(name, played, response, reply.strip(), stopped))
         finally:
@@ -166,7 +171,12 @@ async def _type(caller: Caller, text: str) -> Played:
 
 
 async def _hear(
-    caller: Caller, played: Played, cut_in: Samples | None, cut_in_at_s: float, timeout: float, limit: float
+    caller: Caller,
+    played: Played,
+    speak: Callable[[Samples, float | None], Coroutine[Any, Any, Played]],
+    cut_in: tuple[Samples, float] | None,
+    timeout: float,
+    limit: float,
 ) -> tuple[float | None, float | None]:
     """Hears a reply to its end, or interrupts it; the response and the time to silence, s."""
     voice = await _listen(caller, played.voice_ended_at, timeout, limit, whole=cut_in is None)
@@ -175,7 +185,7 @@ async def _hear(
     response = voice - played.voice_ended_at
     if cut_in is None:
         return response, None
-    cut = await caller.play(cut_in, voice + cut_in_at_s)
+    cut = await speak(cut_in[0], voice + cut_in[1])
     await _listen(caller, cut.voice_ended_at, min(timeout, _AFTER_S), limit)
     start, end = cut.onset_at - 1.0, time.monotonic()
     spans = [(start + a, start + b) for a, b in _voices(caller, start, end)]

@@ -39,6 +39,9 @@ def call(
         Path | None, typer.Option(help="A sound file played over the last reply.")
     ] = None,
     at: Annotated[float, typer.Option(min=0, help="How long after that reply began, s.")] = 2.5,
+    push_to_talk: Annotated[
+        bool, typer.Option("--push-to-talk", help="Talk with a key: the space bar, or pressed for each file.")
+    ] = False,
     out: Annotated[
         Path | None, typer.Option(help="Folder for recording, timeline and picture.", envvar="ANTIPHON_CALLS")
     ] = None,
@@ -77,6 +80,7 @@ def call(
                         texts=text or (),
                         interrupt_with=interrupt_with,
                         interrupt_at_s=at,
+                        push_to_talk=push_to_talk,
                         out_dir=folder,
                         agent_timeout_s=timeout,
                         on_event=live.show,
@@ -98,6 +102,7 @@ def call(
                         out_dir=folder,
                         agent_timeout_s=timeout,
                         on_event=live.show,
+                        push_to_talk=_key if push_to_talk else None,
                     )
                 )
         except KeyboardInterrupt:
@@ -147,6 +152,8 @@ class _Live:
             _note(f"yielded ({event.reason}) after {event.heard_ms / 1000:.1f} s heard", "red")
         elif isinstance(event, tl.ToolCall):
             _note(f"tool {event.name}", "cyan")
+        elif isinstance(event, tl.Usage) and not event.model:
+            _note(_used(event), "cyan")
 
     def _line(self, line: Line) -> None:
         colour = "blue" if line.speaker == "user" else "yellow"
@@ -165,6 +172,16 @@ class _Live:
 
 def _note(text: str, colour: str) -> None:
     console.print(Text(f"      {text}", colour), soft_wrap=True)
+
+
+def _used(event: tl.Usage) -> str:
+    money = "not all prices known" if event.usd is None else f"${event.usd:.4f}"
+    tokens = f"{event.input_tokens} tokens in, {event.output_tokens} out"
+    return f"the call: {event.call_s / 60:.1f} min, {tokens}, {money}"
+
+
+def _key(text: str) -> None:
+    _note(text, "blue")
 
 
 def _summary(result: CallResult) -> None:
