@@ -22,6 +22,7 @@ JUDGES: Final[Mapping[str, str]] = {
     "acoustic": "antiphon.plugins.judges.acoustic:AcousticJudge",
     "lexical": "antiphon.plugins.judges.lexical:LexicalJudge",
     "semantic": "antiphon.plugins.judges.semantic:SemanticJudge",
+    "semantic-realtime": "antiphon.plugins.judges.semantic_realtime:RealtimeSemanticJudge",
 }
 ESTIMATORS: Final[Mapping[str, str]] = {
     "livekit": "antiphon.plugins.turn_end:LiveKitTurnEnd",
