@@ -10,6 +10,7 @@ import pytest
 
 from antiphon.plugins.openai.downlink import (
     CUSHION_S,
+    EARLY_S,
     LEAD_S,
     NO_AUDIO_S,
     RATE_HZ,
@@ -139,9 +140,9 @@ def test_a_reply_in_text_is_done_at_once(wire: Wire) -> None:
     assert wire.types() == ["created", "content_part.added", "output_item.done", "done"]
 
 
-def test_sound_between_replies_belongs_to_none(wire: Wire) -> None:
+def test_sound_long_before_a_reply_belongs_to_none(wire: Wire) -> None:
     wire.track(VOICE, 0.1)
-    wire.track(SILENCE, 0.3)
+    wire.track(SILENCE, EARLY_S)
     wire.server(created(), part(), buffer("started"))
     assert not len(wire.deltas())
 
@@ -152,6 +153,27 @@ def test_sound_that_came_before_its_started_event_is_kept(wire: Wire) -> None:
     wire.track(VOICE, 0.1)
     wire.server(buffer("started"))
     assert len(wire.deltas()) == round(0.1 * RATE_HZ)
+
+
+def test_a_started_event_that_was_lost_and_sent_again_costs_no_word(wire: Wire) -> None:
+    wire.server(created(), part())
+    wire.track(SILENCE, 0.2)
+    for _ in range(3):
+        wire.track(VOICE, 0.2)
+        wire.track(SILENCE, 0.06)
+    wire.server(buffer("started"))
+    assert np.count_nonzero(wire.deltas()) == round(0.6 * RATE_HZ)
+
+
+def test_what_still_sounds_of_a_cancelled_reply_is_not_the_next_ones(wire: Wire) -> None:
+    wire.server(created(), part(), buffer("started"))
+    wire.track(VOICE, 0.2)
+    wire.client(CANCEL)
+    wire.track(VOICE, 0.1)
+    wire.server(done(status="cancelled"), buffer("cleared"), created("r2"), part("r2", "i2"))
+    wire.track(SILENCE, 0.1)
+    wire.server(buffer("started", "r2"))
+    assert not len(wire.deltas("i2"))
 
 
 def test_silence_ahead_of_a_reply_is_left_out_up_to_a_bound(wire: Wire) -> None:

@@ -33,14 +33,14 @@ __all__ = ["RATE_HZ", "Downlink", "Event", "Samples"]
 
 RATE_HZ = 24_000
 CUSHION_S = 0.04  # s gathered before a reply's first delta: later frames may be that late without a gap
-EARLY_S = 0.20  # s of audio kept from before ``started``: the track may be faster than the channel
+EARLY_S = 1.0  # s of audio kept from before ``started``: a lost event comes later than the track
 TAIL_S = 0.20  # s after ``stopped`` in which audio still belongs to the reply: the track may be slower
 LEAD_S = 0.20  # s of leading silence left out: the track's, from before the reply
 TOLERANCE_MS = 40  # two packets; chosen
 TRUNCATED_S = 1.0  # s to wait for the server's own truncation after a clear
 NO_AUDIO_S = 2.0  # s after a reply is done in which its audio may still begin
 UNENDED_S = 3.0  # s of silence after which a reply that is done has no more audio, said or not
-_SILENCE = 16  # of int16: what an encoder makes of silence stays below
+_SILENCE = 32.0  # of int16, RMS, -60 dBFS: what an encoder makes of silence stays below
 
 Event = dict[str, Any]
 Samples = NDArray[np.int16]
@@ -85,6 +85,7 @@ class Downlink:
         self._waiting: list[Event] = []  # events of a reply that was created while another sounds
         self._early: deque[Samples] = deque()
         self._early_samples = 0
+        self._clearing = False  # a clear is under way: what sounds is of the reply that was cancelled
         self._truncations: dict[str, int] = {}  # item id: ms that the server kept by itself
         self._pending: dict[str, _Truncate] = {}
         self._made = 0
@@ -105,6 +106,7 @@ class Downlink:
         return self._known(event, kind, reply, now)
 
     def _created(self, event: Event) -> list[Event]:
+        self._clearing = False  # a server that never says cleared
         waits = bool(self._waiting) or self._sounding() is not None
         self._replies.append(_Reply(str(event["response"]["id"]), waiting=waits))
         if not waits:
@@ -120,7 +122,8 @@ class Downlink:
         if kind == "output_audio_buffer.stopped":
             reply.stopping_at = now + TAIL_S
         elif kind == "output_audio_buffer.cleared":
-            self._early, self._early_samples = deque(), 0
+            self._clearing = False
+            self._forget_early()
             return [event, *self._end(reply, now)]
         elif kind in ("response.content_part.added", "response.output_audio_transcript.delta"):
             if kind.endswith("delta") or (event.get("part") or {}).get("type") == "audio":
@@ -153,25 +156,31 @@ class Downlink:
     def audio(self, samples: Samples, now: float) -> list[Event]:
         """Takes the track's next frame, mono int16, shape (n,), 24 kHz; returns the session's events."""
         reply = next((one for one in self._replies if one.started and not one.over), None)
-        if reply is None or reply.dropped:
+        if reply is not None and not reply.dropped:
+            return self._heard(reply, samples, now)
+        if not self._clearing:
             self._early.append(samples)
             self._early_samples += len(samples)
             while self._early_samples - len(self._early[0]) >= EARLY_S * RATE_HZ:
                 self._early_samples -= len(self._early.popleft())
-            return []
-        return self._heard(reply, samples, now)
+        return []
 
     def _start(self, reply: _Reply, now: float) -> list[Event]:
         if reply.over or reply.started:
             return []
         reply.started = True
         reply.sounded_at = now
-        early, self._early, self._early_samples = list(self._early), deque(), 0
-        first = next((i for i in range(len(early), 0, -1) if _silent(early[i - 1])), 0)
+        early = list(self._early)
+        self._forget_early()
+        first = next((i for i, samples in enumerate(early) if not _silent(samples)), len(early))
         out: list[Event] = []
-        for samples in early[first:]:  # what has sounded without a break up to now
+        for samples in early[first:]:
             out += self._heard(reply, samples, now)
         return out
+
+    def _forget_early(self) -> None:
+        self._early.clear()
+        self._early_samples = 0
 
     def _heard(self, reply: _Reply, samples: Samples, now: float) -> list[Event]:
         silent = _silent(samples)
@@ -228,7 +237,7 @@ class Downlink:
             return [event]
         out = [event] if reply.done_at is None else []
         if not reply.over:
-            reply.dropped = reply.cleared = True
+            reply.dropped = reply.cleared = self._clearing = True
             out.append(dict(_CLEAR))
         return out
 
@@ -284,6 +293,7 @@ class Downlink:
             return []
         out = [] if reply.dropped else self._given(reply, 0.0)
         reply.over = True
+        self._forget_early()
         out += reply.held
         reply.held = []
         return out + self._let_go(now)
@@ -322,4 +332,4 @@ def _ends_message(event: Event) -> bool:
 
 
 def _silent(samples: Samples) -> bool:
-    return not len(samples) or int(np.max(np.abs(samples.astype(np.int32)))) <= _SILENCE
+    return not len(samples) or float(np.mean(np.square(samples, dtype=np.float32))) <= _SILENCE**2
