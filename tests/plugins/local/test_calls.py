@@ -74,7 +74,7 @@ async def test_every_address_wants_the_key(
     [
         (400, SDP, b"", "sdp"),
         (400, SDP, b"nonsense", "SDP"),
-        (400, SDP, b"v=0\r\n", "ice-ufrag"),
+        (400, SDP, b"v=0\r\n", "audio section"),
         (400, SDP, b"v=0\r\na=ice-ufrag:x\r\na=ice-pwd:x\r\na=fingerprint:x\r\nm=audio\r\n", "SDP"),
         (400, SDP, bytes(range(256)), "SDP"),
         (415, {**KEY, "Content-Type": "application/json"}, b"{}", "multipart/form-data"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import json
+import random
 from pathlib import Path
 
 import aiohttp
@@ -220,6 +221,14 @@ async def test_other_channels_are_closed_and_a_peer_without_one_is_given_up(
         (lambda sdp: "nonsense", "SDP"),
         (lambda sdp: sdp.replace("opus/48000/2", "speex/48000/2"), "Opus"),
         (lambda sdp: sdp[: sdp.index("m=application")].replace("BUNDLE 0 1", "BUNDLE 0"), "data channel"),
+        (lambda sdp: sdp.replace("BUNDLE 0 1", "BUNDLE 0"), "BUNDLE"),
+        (lambda sdp: sdp.replace("a=rtcp-mux", "a=rtcp-mix"), "mux"),
+        (
+            lambda sdp: sdp.replace(
+                "a=mid:0", "a=mid:0\r\n" + "a=candidate:1 1 udp 1 127.0.0.1 9 typ host\r\n" * 65
+            ),
+            "65|64",
+        ),
         (lambda sdp: sdp.replace("a=fingerprint", "a=finger"), "a=fingerprint"),
         (lambda sdp: sdp.replace("a=ice-ufrag", "a=ice-frag"), "a=ice-ufrag"),
         (lambda sdp: sdp.replace("m=audio", "m=video"), "audio"),
@@ -245,3 +254,29 @@ async def test_ports_are_opened_on_the_addresses_given_only() -> None:
     assert all(" 127.0.0.1 " in line for line in candidates)
     await transport.close()
     await caller.close()
+
+
+async def test_spoilt_offers_are_refused_or_answered_and_leave_nothing() -> None:
+    caller = Caller("http://127.0.0.1:1/v1")
+    offer = (await caller.offer()).split("\r\n")
+    await caller.close()
+    rng, answered, reasons = random.Random(3), 0, []
+    for _ in range(60):
+        lines = list(offer)
+        for _ in range(rng.randint(1, 3)):
+            index = rng.randrange(len(lines))
+            line = lines[index]
+            cut = rng.randrange(len(line) + 1)
+            lines[index : index + 1] = rng.choice(
+                [[], [line, line], [line[:cut]], [line[:cut] + chr(rng.randrange(32, 300)) + line[cut + 1 :]]]
+            )
+        transport = PeerTransport(["127.0.0.1"])
+        try:
+            await transport.answer("\r\n".join(lines))
+            answered += 1
+        except BadOffer as error:
+            reasons.append(str(error))
+        finally:
+            await transport.close()
+    assert 0 < answered < 60
+    assert all(reasons)

@@ -25,8 +25,8 @@ from aiortc import (
     RTCRtpTransceiver,
     RTCSessionDescription,
 )
-from aiortc.exceptions import OperationError
 from aiortc.mediastreams import MediaStreamTrack
+from aiortc.sdp import SessionDescription
 
 from antiphon.agents.logs import get_logger
 from antiphon.plugins.local.engines import Samples
@@ -43,6 +43,7 @@ CHANNEL = "oai-events"
 CONNECT_S = 15.0  # s from the answer to an open channel; chosen
 _MAX_INBOX = 22 * 1024 * 1024  # bytes of messages that wait to be served; more, and the peer is cut. Chosen.
 _MAX_OUTBOX = 16 * 1024 * 1024  # bytes that wait to go out, likewise
+_MAX_CANDIDATES = 64  # each is an address that gets packets of ours; chosen
 _TOO_LARGE = (
     '{{"type":"error","event_id":"{event_id}","error":{{"type":"server_error","code":"event_too_large",\
 "message":"An event of {size} bytes is larger than this channel takes.","param":null,"event_id":null}}}}'
@@ -50,7 +51,6 @@ _TOO_LARGE = (
 # Names of the local network, which cannot be asked for here, and the end of candidates: the peer is found
 # by its own checks, which come in any case, and they must be waited for.
 _LEFT_OUT = re.compile(r"^a=(?:candidate:.*\.local |end-of-candidates).*\r?\n", re.MULTILINE)
-_NEEDED = ("ice-ufrag", "ice-pwd", "fingerprint")  # aiortc fails without one, some of them later
 _LIMIT = re.compile(r"^a=max-message-size:.*\r?\n", re.MULTILINE)
 
 
@@ -135,19 +135,13 @@ class PeerTransport:
             BadOffer: It is no offer, or none that has audio in Opus and a data channel.
         """
         offer = _LEFT_OUT.sub("", offer)
-        if not offer.startswith("v=0"):
-            raise BadOffer("This is no SDP: it begins with a line v=0.")
-        if missing := next((line for line in _NEEDED if f"\na={line}:" not in offer), None):
-            raise BadOffer(f"The SDP has no line a={missing}.")
+        _check(offer)
         try:
             await self._peer.setRemoteDescription(RTCSessionDescription(offer, "offer"))
-            self._check()
+            if self._peer.sctp is not None:
+                hasten(self._peer.sctp)
             self._bind()
             await self._peer.setLocalDescription(await self._peer.createAnswer())
-        except OperationError:
-            raise BadOffer("The offer's audio must include Opus (opus/48000/2), sent and received.") from None
-        except BadOffer:
-            raise
         except Exception as error:  # aiortc's parser meets what it does not know with any kind of error
             raise BadOffer(f"The SDP cannot be answered: {str(error) or type(error).__name__}") from error
         if not self._closed:
@@ -185,15 +179,13 @@ class PeerTransport:
             self._timer.cancel()
         self._tracks.close()
         self._inbox.put_nowait(None)
-        self._closing = asyncio.create_task(self._peer.close(), name="antiphon-model-peer")
+        self._closing = asyncio.create_task(self._hang_up(), name="antiphon-model-peer")
 
-    def _check(self) -> None:
-        kinds = [transceiver.kind for transceiver in self._peer.getTransceivers()]
-        if self._audio.mid is None or kinds != ["audio"]:
-            raise BadOffer("The offer must have one audio section, with Opus, and no video.")
-        if self._peer.sctp is None:
-            raise BadOffer(f"The offer must have a data channel: make {CHANNEL!r} before the offer.")
-        hasten(self._peer.sctp)
+    async def _hang_up(self) -> None:
+        try:
+            await self._peer.close()
+        except Exception as error:  # a peer that aiortc has half made cannot always be unmade
+            log.warning("a WebRTC peer did not close", error=str(error) or type(error).__name__)
 
     def _bind(self) -> None:
         """Has ports opened on the addresses given, be it loopback, and on no other."""
@@ -252,6 +244,42 @@ class PeerTransport:
     def _give_up(self) -> None:
         log.warning("a WebRTC peer was answered and never opened its channel", waited_s=CONNECT_S)
         self.drop()
+
+
+def _check(offer: str) -> None:
+    """Refuses what aiortc would not, or would halfway.
+
+    Raises:
+        BadOffer: Says what the offer must have.
+    """
+    try:
+        description = SessionDescription.parse(offer)
+        group = next((group for group in description.group if group.semantic == "BUNDLE"), None)
+    except Exception as error:  # the parser meets what it does not know with any kind of error
+        raise BadOffer(f"The SDP cannot be read: {str(error) or type(error).__name__}") from error
+    if not offer.startswith("v=0"):
+        raise BadOffer("This is no SDP: it begins with a line v=0.")
+    media = {section.kind: section for section in description.media}
+    if sorted(section.kind for section in description.media) != ["application", "audio"]:
+        raise BadOffer(
+            f"The offer must have one audio section and one data channel, made before it as {CHANNEL!r}, "
+            f"and nothing else; it has {', '.join(s.kind for s in description.media) or 'neither'}."
+        )
+    if group is None or {s.rtp.muxId for s in description.media} != set(map(str, group.items)):
+        raise BadOffer("The offer's sections must be in one BUNDLE group.")
+    if not any(codec.mimeType.lower() == "audio/opus" for codec in media["audio"].rtp.codecs):
+        raise BadOffer("The offer's audio must include Opus (opus/48000/2).")
+    for section in description.media:
+        ice, dtls = section.ice, section.dtls
+        missing = {
+            "ice-ufrag": ice is not None and ice.usernameFragment,
+            "ice-pwd": ice is not None and ice.password,
+            "fingerprint": dtls is not None and dtls.fingerprints,
+        }
+        if len(section.ice_candidates) > _MAX_CANDIDATES:
+            raise BadOffer(f"The offer has more than {_MAX_CANDIDATES} candidates.")
+        if line := next((name for name, value in missing.items() if not value), None):
+            raise BadOffer(f"The offer's {section.kind} section has no line a={line}.")
 
 
 async def _gather(
