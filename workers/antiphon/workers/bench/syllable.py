@@ -36,9 +36,14 @@ class Opening:
     """Voice at its end, likewise."""
 
     @property
+    def recognised(self) -> bool:
+        """Whether the clip is in what the model got."""
+        return self.likeness >= _LIKENESS
+
+    @property
     def whole(self) -> bool:
         """Whether the first 100 ms of the voice are there."""
-        return self.likeness >= _LIKENESS and self.lost_start_s < _FRAME_S / 2
+        return self.recognised and self.lost_start_s < _FRAME_S / 2
 
 
 def opening(clip: Samples, got: Samples, rate_hz: int) -> Opening:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["bench"]
 
-_ALL = ("response", "barge-in", "resume", "blocked", "cold-start", "density")
+_ALL = ("response", "barge-in", "resume", "blocked", "cold-start", "density", "push-to-talk")
 _ARMS = ("antiphon", "livekit-agents")  # as the harness's, whose import takes a second
 
 
@@ -55,6 +55,8 @@ def bench(
 
     wanted = _words("scenarios", scenarios, _ALL)
     arms = _ARMS if arm == "both" else _words("--arm", arm, _ARMS)
+    if "push-to-talk" in wanted and "antiphon" not in arms:
+        raise ConfigError("--arm", arm, "antiphon, for push-to-talk")
     if executor not in ("thread", "process"):
         raise ConfigError("--executor", executor, "thread or process")
     command = "agent " + " ".join(sys.argv[1:])
@@ -84,6 +86,7 @@ async def _run(
 ) -> list[Trial]:
     from antiphon.workers.bench import costs, scenarios
     from antiphon.workers.bench.harness import Bench
+    from antiphon.workers.bench.push_to_talk import push_to_talk
 
     dice = random.Random(1)
     trials: list[Trial] = []
@@ -98,6 +101,8 @@ async def _run(
                     told(f"round {number + 1} of {repeats}: {', '.join(sorted(in_call))}")
                     for arm, caller in callers.items():
                         trials += await scenarios.cycle(rig, caller, arm, in_call, dice)
+        if "push-to-talk" in wanted:  # ours alone: with livekit-agents a page does it all itself
+            trials += await push_to_talk(rig, repeats, dice, told)
         for arm in arms:
             if "cold-start" in wanted:
                 told(f"cold start of {arm}")
