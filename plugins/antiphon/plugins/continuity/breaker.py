@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 __all__ = ["Breaker", "Breakers", "backoff_s"]
 
-_MOST_RESTS = 12  # times `rest_s`; chosen: two minutes with the default
+_MOST_RESTS = 12  # times `rest_s`; chosen: 24 s with the default
 _TRIAL_S = 15.0  # s; a trial that never reported is over after this; chosen, above `open_s`
 
 

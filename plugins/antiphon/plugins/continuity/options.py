@@ -56,7 +56,7 @@ class Continuity:
     retry_most_s: float = _seconds(8.0, 0.1, 300, "longest back-off")
     retries: float = _number(3, 0, 10, "", "times a reply that failed is asked for again in one session")
     trip_after: float = _number(3, 1, 100, "", "failures to open in a row that rest an endpoint")
-    rest_s: float = _seconds(10.0, 0.5, 600, "how long it rests; doubles up to 12 times as long")
+    rest_s: float = _seconds(2.0, 0.5, 600, "how long it rests; doubles up to 12 times as long")
     refused_s: float = _seconds(300.0, 1, 86_400, "how long a model that refused the key is left out")
     return_s: float = _seconds(120.0, 1, 86_400, "time on a later model before an earlier one is tried again")
     lapse_s: float = _seconds(3.0, 0.5, 30, "silence after which uncommitted speech keeps nothing waiting")
