@@ -33,6 +33,8 @@ class AdapterSubject:
     """Makes a model that talks to a base address such as ``http://127.0.0.1:1234/v1``."""
     realtime_audio: bool = False
     """Whether audio must be pushed at the pace of speech, as over WebRTC."""
+    wait_s: float = 20.0
+    """Longest wait for what is told unasked, such as a transcript, s; chosen."""
 
     @asynccontextmanager
     async def over(self, script: Sequence[Say], **options: Any) -> AsyncIterator[tuple[ScriptedServer, Open]]:
@@ -72,8 +74,11 @@ async def late_transcripts(subject: AdapterSubject) -> str:
             await opened.speak(question()[:24_000])
             opened.session.commit_audio()
             await opened.reply()
-        async with asyncio.timeout(15):
-            await both.wait()
+        try:
+            async with asyncio.timeout(subject.wait_s):
+                await both.wait()
+        except TimeoutError:
+            raise Failure(f"of two transcripts {len(told)} came within {subject.wait_s:g} s") from None
         users = [item for item in opened.session.chat_ctx.messages() if item.role == "user"]
         found = [item.text_content for item in users]
         expect(found == heard, f"the turns read {found}, spoken were {heard}")
@@ -190,7 +195,7 @@ async def quota(subject: AdapterSubject) -> str:
         except llm.RealtimeError:
             pass  # refused, as it may be; what counts is what is reported
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(subject.wait_s):
                 await told.wait()
         except TimeoutError:
             raise Failure(

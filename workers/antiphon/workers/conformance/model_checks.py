@@ -43,6 +43,8 @@ class ModelSubject:
     """Makes it; one is made for each check."""
     realtime_audio: bool = False
     """Whether audio must be pushed at the pace of speech, as over WebRTC."""
+    wait_s: float = 20.0
+    """Longest wait for what is told unasked, such as a transcript, s; chosen."""
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Open]:
@@ -192,7 +194,7 @@ async def measured(subject: ModelSubject) -> str:
         await opened.reply(_SHORT)
         kinds: list[str] = []
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(subject.wait_s):
                 while "realtime_model_metrics" not in kinds or kinds[-1] != "realtime_model_metrics":
                     metrics = await told.get()
                     if getattr(metrics, "request_id", ""):  # one without is of the connection
@@ -224,8 +226,11 @@ async def turn(subject: ModelSubject) -> str:
         found = await opened.reply()
         expect(found.messages or found.calls, "the turn was not answered")
         if opened.model.capabilities.user_transcription:
-            async with asyncio.timeout(30):
-                await arrived.wait()
+            try:
+                async with asyncio.timeout(subject.wait_s):
+                    await arrived.wait()
+            except TimeoutError:
+                raise Failure(f"no transcript of the turn came within {subject.wait_s:g} s") from None
             expect(len(told) == 1, f"{len(told)} transcripts came for one turn")
             expect(opened.text(told[0].item_id) is not None, "the turn is not in the conversation")
         opened.expect_no_errors()

@@ -80,16 +80,18 @@ async def run_checks(
             on_begin(check.name)
         began = time.monotonic()
         outcome: Outcome
+        limit = asyncio.timeout(timeout_s)
         try:
-            async with asyncio.timeout(timeout_s):
+            async with limit:
                 why = await check.run(subject)
             outcome = "passed"
         except NotApplicable as error:
             outcome, why = "skipped", str(error)
         except Failure as error:
             outcome, why = "failed", str(error)
-        except TimeoutError:
-            outcome, why = "failed", f"not over within {timeout_s:g} s"
+        except TimeoutError as error:
+            late = f"not over within {timeout_s:g} s"
+            outcome, why = "failed", late if limit.expired() else f"something timed out: {error!r}"
         except Exception as error:  # whatever a subject throws is its result, not the end of the run
             outcome, why = "failed", f"{type(error).__name__}: {error}"
         results.append(Result(check.name, outcome, why, time.monotonic() - began))

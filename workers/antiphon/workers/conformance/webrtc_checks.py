@@ -119,7 +119,9 @@ async def _called(server: Server, form: str) -> AsyncIterator[_Call]:
         channel.on("open", opened.set)
         began = time.monotonic()
         for receiver in peer.getReceivers():
-            receiver._RTCRtpReceiver__jitter_buffer = JitterBuffer(capacity=4, prefetch=0)
+            receiver._RTCRtpReceiver__jitter_buffer = JitterBuffer(  # type: ignore[attr-defined]
+                capacity=4, prefetch=0
+            )
         await peer.setRemoteDescription(RTCSessionDescription(sdp=text, type="answer"))
         try:
             async with asyncio.timeout(_WAIT_S):

@@ -25,7 +25,6 @@ from antiphon.workers.conformance.result import Failure
 __all__ = ["RATE_HZ", "Server", "Wire", "pcm"]
 
 RATE_HZ = 24_000  # Hz, the protocol's audio/pcm
-_WAIT_S = 15.0  # s for one event; chosen
 _LARGEST = 32 * 1024 * 1024  # bytes a message
 
 
@@ -41,6 +40,9 @@ class Server:
     """How many responses the grammar is checked on."""
     session_limit_s: float | None = None
     """Its longest session where that is short enough to wait for, s."""
+
+    wait_s: float = 15.0
+    """Longest wait for one event, s; chosen."""
 
     @property
     def socket_url(self) -> str:
@@ -77,7 +79,7 @@ class Server:
                 raise ModelUnavailable(
                     "the server cannot be reached", value=self.socket_url, hint=str(error)
                 ) from None
-            wire = Wire(socket)
+            wire = Wire(socket, self.wait_s)
             reading = asyncio.create_task(wire.read(), name="antiphon-conformance-read")
             try:
                 yield wire
@@ -100,6 +102,7 @@ class Wire:
     """An open connection; every event that came is in `events`."""
 
     socket: aiohttp.ClientWebSocketResponse
+    wait_s: float
     events: list[dict[str, Any]] = field(default_factory=list)
     closed_with: int | None = None
     """The code it was closed with."""
@@ -132,7 +135,7 @@ class Wire:
         *,
         after: int = 0,
         where: Callable[[dict[str, Any]], bool] = lambda event: True,
-        timeout_s: float = _WAIT_S,
+        timeout_s: float | None = None,
     ) -> dict[str, Any]:
         """The first event of a type, of those from index ``after`` on.
 
@@ -140,6 +143,7 @@ class Wire:
             Failure: It did not come in time; with what did.
         """
         looked = after
+        timeout_s = self.wait_s if timeout_s is None else timeout_s
         try:
             async with asyncio.timeout(timeout_s):
                 while True:
