@@ -72,6 +72,7 @@ def open_call(sfu: LocalSfu) -> Opener:
         session_options: dict[str, Any] | None = None,
         caller_first: Callable[[Caller], Any] | None = None,
         microphone: bool = True,
+        make_session: Callable[[Any], VoiceSession[Any]] | None = None,
         **server_options: Any,
     ) -> AsyncIterator[Call]:
         name = f"test-{secrets.token_hex(4)}"
@@ -83,7 +84,11 @@ def open_call(sfu: LocalSfu) -> Opener:
         options = dict(session_options or {})
         if "llm" not in options:
             options["llm"] = openai.realtime(base_url=server.base_url, api_key="test", http_session=http)
-        session: VoiceSession[Any] = VoiceSession(turn_taking=turn_taking, **options)
+        session: VoiceSession[Any]
+        if make_session is not None:
+            session = make_session(options["llm"])
+        else:
+            session = VoiceSession(turn_taking=turn_taking, **options)
         room = rtc.Room()
         caller = Caller(sfu.url, token(name, "caller"))
         errors: list[Any] = []

@@ -52,3 +52,22 @@ def test_the_servers_configuration_is_yaml_that_names_no_secret() -> None:
     assert "keys" not in made
     compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
     assert set(compose["services"]) == {"livekit", "model", "worker"}
+
+
+@pytest.mark.sfu
+async def test_the_shopping_list_is_talked_to_with_a_key(
+    open_call: Any, question: NDArray[np.int16], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert isinstance(load_app(str(ROOT / "examples" / "push_to_talk.py")), AgentServer)
+    import push_to_talk
+
+    script = [Say(tools=[("add", '{"item": "milk"}')]), Say("Milk is on the list.")]
+    assistant = push_to_talk.Assistant()
+    async with open_call(script, agent=assistant, make_session=push_to_talk.new_session) as call:
+        await call.caller.say(question)
+        assert await call.until(lambda: any("Milk" in line.text for line in call.caller.lines))
+        assert assistant.items == ["milk"]
+        changed = await call.caller.request("antiphon.update", '{"tools": {"add": false}}')
+        assert changed == '{"changed": ["tools"]}'
+        assert assistant.tools == []
+    assert "tokens in" in capsys.readouterr().out
