@@ -130,3 +130,16 @@ def test_every_window_is_kept() -> None:
     assert len(made.speech) == len(made.window_at_s) == int(8.0 / 0.032)
     assert np.all(np.diff(made.window_at_s) > 0)
     assert len(made.heard) == len(made.microphone) == len(made.scene.caller)
+
+
+def test_the_evidence_of_a_speech_is_kept_where_it_is_wanted_and_changes_nothing() -> None:
+    plain, watched = replay(scene((2.0, 0.5)), SETUP), replay(scene((2.0, 0.5)), SETUP, evidence=True)
+    assert plain.evidence == ()
+    assert plain.records() == watched.records()
+    at, last = watched.evidence[-1]
+    assert 2.4 < at < 2.8
+    assert last.on
+    assert last.voiced_s == pytest.approx(0.5, abs=0.07)
+    (noted,) = of(plain.events, tl.Evidence)
+    (decided,) = of(plain.events, tl.Yield, tl.Resume)
+    assert noted.at == decided.at

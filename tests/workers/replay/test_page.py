@@ -29,7 +29,8 @@ def noise(seconds: float, level: int, seed: int) -> NDArray[np.int16]:
 def page(folder: Path, title: str = "a page") -> tuple[str, dict]:
     caller = np.zeros(5 * RATE_HZ, np.int16)
     caller[2 * RATE_HZ : 3 * RATE_HZ] = noise(1.0, 8000, 1)
-    made = replay(Scene("s", caller, (Reply(0.3, noise(9.0, 4000, 2)),)), Setup(detector=Loud))
+    scene = Scene("s", caller, (Reply(0.3, noise(9.0, 4000, 2)),))
+    made = replay(scene, Setup(detector=Loud), evidence=True)
     shown = [Shown(made, "one </script>", "yielded", True, {"words": "<b>"}), Shown(made, "two")]
     path = folder / "page.html"
     write_page(path, shown, title=title, setup={"yield_after_s": "0.42"})
@@ -52,6 +53,11 @@ def test_the_page_carries_all_it_shows(tmp_path: Path) -> None:
     assert len(first["caller"]) == len(first["agent"]) == 2 * 5 * first["pointsPerSecond"]
     assert max(first["caller"]) == round(7999 * 100 / 32768)
     assert len(first["speech"]) == 156
+    at, over_noise_db, pitch_hz, echo, syllables = first["evidence"][-1]
+    assert 2.9 < at < 3.3
+    assert over_noise_db > 30
+    assert 0 <= echo <= 1
+    assert (pitch_hz >= 0, syllables >= 0) == (True, True)
 
 
 def test_the_page_fetches_nothing(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from antiphon.agents import timeline as tl
 from antiphon.agents.interruption import InterruptionController, Occasion, Opinion, Question
 from antiphon.agents.interruption import actions as act
 from antiphon.agents.interruption import events as ev
+from antiphon.agents.interruption.evidence import Evidence
 from antiphon.agents.logs import get_logger
 from antiphon.agents.media.apm import AudioProcessing, AudioProcessor
 from antiphon.agents.media.echo import EchoEstimator, EchoReference
@@ -223,6 +224,10 @@ class MediaCall:
         self._voice_from = _MAY_BE_VOICE if self._soft else options.onset_exit
         self._gate.change(options.pre_roll_s)
         self._playout.change(options.fade_s, options.rewind_after_s)
+
+    def evidence(self) -> Evidence:
+        """What the person's speech sounds like so far, or the last one did. Media thread; 1 to 3 ms."""
+        return self._evidence.evidence(self._loop.time())
 
     def start(self) -> None:
         """Begins the flow of audio, silence at first. Media thread."""

@@ -149,7 +149,8 @@ def _recordings(source: Path, setup: Setup, html: Path | None, as_json: bool) ->
     with progress("Replaying") as told:
         for number, path in enumerate(files):
             told(f"{number + 1} of {len(files)}: {path.name}")
-            done.append((path, run(from_call(path.stem, *read_two(path)), setup)))
+            scene = from_call(path.stem, *read_two(path))
+            done.append((path, run(scene, setup, evidence=html is not None)))
     took = time.monotonic() - began
     if html is not None:
         shown = [Shown(made, str(path)) for path, made in done]
@@ -227,7 +228,7 @@ def _corpus(
         done: list[tuple[Case, Replayed | None, Outcome]] = []
         for number, case in enumerate(cases):
             told(f"{number + 1} of {len(cases)}: {case.name}")
-            made = run(case.scene, mix.for_case(case, setup))
+            made = run(case.scene, mix.for_case(case, setup), evidence=html is not None)
             outcome = judge(case, made)
             done.append((case, made if html is not None else None, outcome))
         took = time.monotonic() - began

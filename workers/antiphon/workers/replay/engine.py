@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from antiphon.agents import timeline as tl
 from antiphon.agents.endpointing import Endpointer, TurnEndEstimator, endpointer_for
 from antiphon.agents.interruption import Arbiter, InterruptionController
+from antiphon.agents.interruption.evidence import Evidence
 from antiphon.agents.interruption.fusion import arbiter_for
 from antiphon.agents.interruption.judges import Judge
 from antiphon.agents.media.call import RATE_HZ, MediaCall
@@ -75,13 +76,17 @@ class Replayed:
     """The agent's voice at the ear, mono, 24 kHz, as long as the scene."""
     microphone: Samples = field(repr=False)
     """The person's sound with the echo in it, likewise."""
+    evidence: tuple[tuple[float, Evidence], ...] = field(default=(), repr=False)
+    """What a speech sounded like so far, and when, s; frame by frame while one is on, where it was wanted."""
 
     def records(self) -> list[dict[str, object]]:
         """The events as flat dicts for JSON, times rounded to a microsecond."""
         return [tl.to_record(event) for event in self.events]
 
 
-def replay(scene: Scene, setup: Setup, *, speech: Sequence[float] | None = None) -> Replayed:
+def replay(
+    scene: Scene, setup: Setup, *, speech: Sequence[float] | None = None, evidence: bool = False
+) -> Replayed:
     """Runs a scene.
 
     Args:
@@ -89,8 +94,9 @@ def replay(scene: Scene, setup: Setup, *, speech: Sequence[float] | None = None)
         setup: What decides in it.
         speech: Probabilities of the windows as they were found in an earlier run of the same scene, to
             save the detector's work; only right where nothing of the agent's is in the microphone.
+        evidence: Keep the evidence of each frame, too; a tenth of real time more.
     """
-    return _Run(scene, setup, speech).run()
+    return _Run(scene, setup, speech).run(evidence)
 
 
 class _Watched:
@@ -157,7 +163,8 @@ class _Run:
             language=setup.language,
         )
 
-    def run(self) -> Replayed:
+    def run(self, evidence: bool) -> Replayed:
+        heard: list[tuple[float, Evidence]] = []
         count = -(-len(self._scene.caller) // _FRAME)
         microphone = np.zeros(count * _FRAME, dtype=np.int16)
         microphone[: len(self._scene.caller)] = self._scene.caller
@@ -171,6 +178,8 @@ class _Run:
             if echo is not None:
                 echo.add(frame, self._source, number * _FRAME)
             self._call.ingress.audio(frame)
+            if evidence and (found := self._call.evidence()).on:
+                heard.append((self._loop.time() - EPOCH_S, found))
         self._call.close()
         return Replayed(
             scene=self._scene,
@@ -179,6 +188,7 @@ class _Run:
             speech=np.array(self._detector.speech),
             heard=self._source.heard(0, count * _FRAME)[: len(self._scene.caller)],
             microphone=microphone[: len(self._scene.caller)],
+            evidence=tuple(heard),
         )
 
     def _reply(self, reply_id: str, reply: Reply) -> None:

@@ -87,6 +87,10 @@ def _replay(one: Shown) -> dict[str, object]:
             [round(at, 3), round(p, 3)]
             for at, p in zip(replayed.window_at_s.tolist(), replayed.speech.tolist(), strict=True)
         ],
+        "evidence": [
+            [round(at, 3), round(e.snr_db, 1), round(e.pitch_hz, 1), round(e.echo, 3), e.syllables]
+            for at, e in replayed.evidence
+        ],
         "replies": [round(reply.at_s, 3) for reply in replayed.scene.replies],
         "silences": [
             [round(s.began_s, 3), None if s.ended_s is None else round(s.ended_s, 3), s.yielded_s is not None]
