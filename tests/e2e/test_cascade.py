@@ -12,6 +12,7 @@ from livekit.agents import BackgroundAudioPlayer, llm, stt, tts
 from livekit.agents.utils import shortuuid
 from numpy.typing import NDArray
 
+from antiphon.agents import TurnTaking
 from antiphon.agents import timeline as tl
 from antiphon.plugins.local.testing import Say, tone
 
@@ -105,6 +106,22 @@ async def test_the_cascade_answers_and_is_interrupted_by_the_same_floor(
         options = call.session.turn_taking
         waited = commit.at - commit.speech_ended_at
         assert options.endpoint_floor_s - 0.05 <= waited <= options.endpoint_ceiling_s + 0.1
+
+
+async def test_with_a_key_the_recogniser_hears_what_was_pressed_for_and_nothing_else(
+    open_call: Any, question: NDArray[np.int16]
+) -> None:
+    thinker = Thinker()
+    options = {"llm": thinker, "stt": Recogniser(), "tts": Speaker()}
+    async with open_call(turn_taking=TurnTaking(push_to_talk=True), session_options=options) as call:
+        heard: list[Any] = []
+        call.session.on("user_input_transcribed", heard.append)
+        await call.caller.play(question)
+        await asyncio.sleep(1.0)
+        assert heard == []  # the key is up
+        await call.caller.say(question)
+        assert await call.until(lambda: thinker.seen == ["heard something"])
+        assert await call.until(lambda: call.caller.states[-1][1] == "speaking")
 
 
 async def test_background_audio_plays_beside_the_agent(open_call: Any, question: NDArray[np.int16]) -> None:

@@ -44,6 +44,11 @@ class Gate:
         self._turn = 0
 
     @property
+    def is_open(self) -> bool:
+        """Whether live audio is sent as it comes."""
+        return self._open
+
+    @property
     def turn_samples(self) -> int:
         """Samples sent or kept for the turn that is not committed yet."""
         return self._turn
