@@ -136,7 +136,8 @@ class Failure:
     def error(self, *, model: str = "") -> ModelError:
         """The same as an exception for the application."""
         hint = "Check the key, the quota and the model's name." if self.kind is Kind.REFUSED else ""
-        what = f"{model or 'the realtime model'} {_VERBS.get(self.kind, 'failed')}: {self.reason.rstrip('. ')}"
+        verb, reason = _VERBS.get(self.kind, "failed"), self.reason.rstrip(". ")
+        what = f"{model or 'the realtime model'} {verb}: {reason}"
         return _ERRORS.get(self.kind, ModelUnavailable)(what, value=self.code or None, hint=hint)
 
 
