@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -24,7 +25,10 @@ import pytest
 from aiohttp import web
 from numpy.typing import NDArray
 
+from antiphon.plugins.local.testing import Say, ScriptedServer, tone
+
 JS = Path(__file__).with_name("js")
+DOCUMENT = Path(__file__).parents[2] / "docs" / "local-model.md"
 KEY = "sk-of-this-test"
 RATE_HZ = 48_000
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -90,6 +94,36 @@ async def model() -> AsyncIterator[dict[str, str]]:
     assert await asyncio.wait_for(process.wait(), 20) == 0
 
 
+@pytest.fixture
+async def page(page_url: str, chromium: str, tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
+    """``await page(sound)``: a page whose microphone is that sound, over and over."""
+    from playwright.async_api import async_playwright
+
+    async with async_playwright() as playwright:
+        browsers = []
+
+        async def open_page(sound: NDArray[np.int16]) -> Any:
+            with wave.open(str(tmp_path / "speech.wav"), "wb") as file:
+                file.setparams((1, 2, RATE_HZ, 0, "NONE", ""))
+                file.writeframes(sound.tobytes())
+            arguments = [
+                "--no-sandbox",
+                "--autoplay-policy=no-user-gesture-required",
+                "--use-fake-device-for-media-stream",
+                "--use-fake-ui-for-media-stream",
+                f"--use-file-for-fake-audio-capture={tmp_path / 'speech.wav'}",
+            ]
+            browsers.append(await playwright.chromium.launch(executable_path=chromium, args=arguments))
+            opened = await browsers[-1].new_page()
+            await opened.goto(page_url)
+            await opened.wait_for_function("!!window.converse")
+            return opened
+
+        yield open_page
+        for browser in browsers:
+            await browser.close()
+
+
 def silence(seconds: float) -> NDArray[np.int16]:
     return np.zeros(round(seconds * RATE_HZ), dtype=np.int16)
 
@@ -97,43 +131,23 @@ def silence(seconds: float) -> NDArray[np.int16]:
 @pytest.mark.weights
 @pytest.mark.timeout(240)
 async def test_the_official_client_talks_with_the_local_model(
-    page_url: str,
-    chromium: str,
-    model: dict[str, str],
-    clip: Callable[..., NDArray[np.int16]],
-    tmp_path: Path,
+    page: Callable[..., Any], model: dict[str, str], clip: Callable[..., NDArray[np.int16]]
 ) -> None:
-    from playwright.async_api import async_playwright
-
     # Round and round: a browser that takes long to connect hears it all the next time.
     first, second = clip("weather_question", RATE_HZ), clip("en_ast_hang_on_a_second", RATE_HZ)
-    sound = np.concatenate([silence(8), first, silence(16), second, silence(12)])
-    with wave.open(str(tmp_path / "speech.wav"), "wb") as file:
-        file.setparams((1, 2, RATE_HZ, 0, "NONE", ""))
-        file.writeframes(sound.tobytes())
-    arguments = [
-        "--no-sandbox",
-        "--autoplay-policy=no-user-gesture-required",
-        "--use-fake-device-for-media-stream",
-        "--use-fake-ui-for-media-stream",
-        f"--use-file-for-fake-audio-capture={tmp_path / 'speech.wav'}",
-    ]
-    async with async_playwright() as playwright, aiohttp.ClientSession() as http:
-        browser = await playwright.chromium.launch(executable_path=chromium, args=arguments)
-        page = await browser.new_page()
-        faults: list[str] = []
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        await page.goto(page_url)
-        await page.wait_for_function("!!window.converse")
+    talk = await page(np.concatenate([silence(8), first, silence(16), second, silence(12)]))
+    faults: list[str] = []
+    talk.on("pageerror", lambda error: faults.append(str(error)))
+    async with aiohttp.ClientSession() as http:
         # As a page's own backend does: the key stays here, the page gets one that expires.
         headers = {"Authorization": f"Bearer {KEY}"}
         async with http.post(f"{model['base_url']}/realtime/client_secrets", headers=headers) as made:
             key = (await made.json())["value"]
-        await page.evaluate("converse", {"url": model["calls_url"], "key": key, "instructions": "Be brief."})
+        await talk.evaluate("converse", {"url": model["calls_url"], "key": key, "instructions": "Be brief."})
 
         async def until(condition: str) -> dict[str, Any]:
-            await page.wait_for_function(condition, timeout=100_000)
-            state: dict[str, Any] = await page.evaluate("state")
+            await talk.wait_for_function(condition, timeout=100_000)
+            state: dict[str, Any] = await talk.evaluate("state")
             return state
 
         said = "state.history.filter(i => i.role == '{}' && /{}/i.test(i.text)).length"
@@ -149,14 +163,39 @@ async def test_the_official_client_talks_with_the_local_model(
         assert state["loudest"] > 0.05
         roles = [item["role"] for item in state["history"]]
         assert "user assistant user assistant" in " ".join(roles)
+        assert "response.output_audio.delta" not in state["events"]
         assert state["errors"] == []
         assert faults == []
 
-        # The page closes, and the call is over at the server.
-        await page.evaluate("session.close()")
+        # The page hangs up, and the call is over at the server.
+        await talk.evaluate("session.close()")
         async with asyncio.timeout(20):
             left = 1
             while left:
                 async with http.get(f"{model['base_url']}/../healthz") as response:
                     left = (await response.json())["sessions"]
-        await browser.close()
+
+
+async def test_the_documents_page_talks_with_no_client_but_the_browser(page: Callable[..., Any]) -> None:
+    """The snippet of docs/local-model.md, as it stands there."""
+    (snippet,) = re.findall(r"```js\n(async function talk.*?)```", DOCUMENT.read_text(), re.DOTALL)
+    async with ScriptedServer([Say("Hello there.", audio=tone(1.0))]) as server:
+        talk = await page(silence(5))
+        await talk.add_script_tag(content=snippet)
+        await talk.evaluate(
+            """async (url) => {
+                const { events, speaker, call } = await talk(url, "any");
+                window.seen = [];
+                window.call = call;
+                events.onmessage = ({ data }) => seen.push(JSON.parse(data).type);
+                await new Promise((opened) => (events.onopen = opened));
+                listen(speaker.srcObject);
+                events.send(JSON.stringify({ type: "response.create" }));
+            }""",
+            server.calls_url,
+        )
+        await talk.wait_for_function("seen.includes('output_audio_buffer.stopped')", timeout=60_000)
+        assert await talk.evaluate("state.loudFrames") > 20
+        assert (await talk.evaluate("call")).startswith("/v1/realtime/calls/rtc_")
+        with pytest.raises(Exception, match="didn't provide an API key"):
+            await talk.evaluate("url => talk(url, '')", server.calls_url)

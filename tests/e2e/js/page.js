@@ -1,7 +1,7 @@
 // A conversation with a model through the official client, told to the test by `window.state`.
-import { OpenAIRealtimeWebRTC, RealtimeAgent, RealtimeSession, tool } from "/bundle/openai-realtime-agents.mjs";
+import { OpenAIRealtimeWebRTC, RealtimeAgent, RealtimeSession } from "/bundle/openai-realtime-agents.mjs";
 
-const state = { connected: false, errors: [], events: [], history: [], loudest: 0, loudFrames: 0, quietFrames: 0, weather: 0 };
+const state = { connected: false, errors: [], events: [], history: [], loudest: 0, loudFrames: 0, quietFrames: 0 };
 window.state = state;
 
 /** Measures what the agent's track sounds like, 50 times a second: RMS of full scale. */
@@ -20,6 +20,8 @@ function listen(stream) {
     state.rms = rms;
   }, 20);
 }
+
+window.listen = listen;
 
 window.converse = async ({ url, key, instructions }) => {
   const audioElement = document.createElement("audio");
