@@ -1,10 +1,12 @@
-"""How soon is an opening found, and what else is taken for one? Onset detection with and without levels.
+"""How soon is an opening found, and what else is taken for one? By probability alone, by pitch as well, by
+level as well.
 
     python tests/bench/openings.py SHARED_AUDIO
 
 Every clip after a second of quiet (-80 dBFS noise), at 0, -10 and -20 dB and four offsets against the
-windows. Latency counts from two places: the first sample above -45 dBFS (measures.md), and the first
-window 10 dB over the clip's own noise, since some clips bring a room louder than that.
+windows. Made-up noises of the acoustic judge's training beside them, at -22 and -35 dBFS: no number was
+chosen over those. Latency counts from two places: the first sample above -45 dBFS (measures.md), and the
+first window 10 dB over the clip's own noise, since some clips bring a room louder than that.
 """
 
 from __future__ import annotations
@@ -17,7 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from antiphon.agents.interruption.onset import OnsetDetector, SpeechEnded, SpeechLikely
+from antiphon.agents.media.voicing import Voicing
+from antiphon.agents.media.windows import level_dbfs
 from antiphon.agents.options import TurnTaking
+from antiphon.plugins.judges.training.noises import NOISES, VOCALS
 from antiphon.plugins.silero import SileroVad
 from antiphon.workers.caller import read_audio
 
@@ -25,6 +30,10 @@ RATE_HZ = 16_000
 WINDOW = 512
 GAINS_DB = (0, -10, -20)
 LONGEST_S = 8
+MADE_UP = 8  # of each generator
+MADE_UP_DBFS = (-22, -35)
+RULES = {"probability": (0.5, 0.5), "and pitch": (0.5, 0.1), "and level": (0.3, 0.5)}
+"""`onset_rising` and `onset_pitched`, by what the rule goes by."""
 SPEECH_LIKE = ("people_talking", "baby_crying")
 
 
@@ -42,34 +51,31 @@ def clips(shared: Path) -> dict[str, list[Path]]:
     }
 
 
-def windows(audio: NDArray[np.int16], gain_db: float, lead: int) -> tuple[list[float], list[float]]:
-    """Probabilities and levels of the clip's windows, ``lead`` samples of quiet before it."""
+def windows(
+    audio: NDArray[np.integer | np.floating], gain_db: float, lead: int
+) -> list[tuple[float, float, float]]:
+    """Probability, level and voicing of the clip's windows, ``lead`` samples of quiet before it."""
     rng = np.random.default_rng(lead)
     sound = np.concatenate([np.zeros(lead), audio * 10 ** (gain_db / 20), np.zeros(RATE_HZ)])
     heard = np.clip(sound + rng.normal(0.0, 3.0, len(sound)), -32768, 32767).astype(np.int16)
-    vad = SileroVad()
-    speech, level = [], []
+    vad, voicing = SileroVad(), Voicing()
+    made = []
     for at in range(0, len(heard) - WINDOW + 1, WINDOW):
         window = heard[at : at + WINDOW]
-        speech.append(vad.window(window))
-        power = float(np.square(window.astype(np.float64)).mean()) / 32768**2
-        level.append(10 * np.log10(power + 1e-12))
-    return speech, level
+        speech = vad.window(window)
+        made.append((speech, level_dbfs(window), voicing.window(window, 0.1 <= speech < 0.5)))
+    return made
 
 
-def found(speech: list[float], level: list[float] | None) -> tuple[float | None, bool]:
+def found(
+    heard: list[tuple[float, float, float]], rising: float, pitched: float
+) -> tuple[float | None, bool]:
     """When the opening was found, s, and whether that speech was lost again within 0.5 s of it."""
-    options = TurnTaking()
-    onset = OnsetDetector(
-        enter=options.onset_enter,
-        exit=options.onset_exit,
-        onset_s=options.onset_s,
-        speech_gap_s=options.speech_gap_s,
-    )
+    onset = OnsetDetector.of(TurnTaking(onset_rising=rising, onset_pitched=pitched))
     at: float | None = None
-    for index, probability in enumerate(speech):
+    for index, window in enumerate(heard):
         now = (index + 1) * WINDOW / RATE_HZ
-        event = onset.frame(now, probability, None if level is None else level[index])
+        event = onset.frame(now, *window)
         if isinstance(event, SpeechLikely):
             if at is not None:
                 return at, True
@@ -91,6 +97,20 @@ def starts(audio: NDArray[np.int16], gain_db: float) -> tuple[int, int] | None:
     return int(loud[0]), max(int(loud[0]), int(standing[0]) * WINDOW)
 
 
+def made_up(rows: dict[tuple[str, str, int], list[tuple[float | None, float | None, bool]]]) -> None:
+    for group, generators in (("made-up noise", NOISES), ("made-up vocal", VOCALS)):
+        for generator in generators:
+            for seed in range(MADE_UP):
+                sound = generator(np.random.default_rng(seed * 100 + 7))[: 3 * RATE_HZ]
+                loud = sound[np.abs(sound) > 0.02]
+                rms = float(np.sqrt(np.square(loud).mean())) if len(loud) else 0.1
+                for level in MADE_UP_DBFS:
+                    heard = windows(sound / rms * 10 ** (level / 20) * 32768, 0, RATE_HZ)
+                    for rule, options in RULES.items():
+                        at, again = found(heard, *options)
+                        rows[group, rule, level].append((at, at, again))
+
+
 def main() -> None:
     shared = Path(sys.argv[1])
     rows: dict[tuple[str, str, int], list[tuple[float | None, float | None, bool]]] = defaultdict(list)
@@ -102,11 +122,12 @@ def main() -> None:
                     continue
                 for offset in range(0, WINDOW, WINDOW // 4):
                     lead = RATE_HZ + offset
-                    speech, level = windows(audio, gain_db, lead)
-                    for rule, levels in (("probability", None), ("with level", level)):
-                        at, again = found(speech, levels)
+                    heard = windows(audio, gain_db, lead)
+                    for rule, options in RULES.items():
+                        at, again = found(heard, *options)
                         since = [None if at is None else 1000 * (at - (lead + s) / RATE_HZ) for s in start]
                         rows[group, rule, gain_db].append((since[0], since[1], again))
+    made_up(rows)
     for (group, rule, gain_db), results in rows.items():
         first = [a for a, _, _ in results if a is not None]
         own = [b for _, b, _ in results if b is not None]

@@ -806,6 +806,73 @@ def test_what_ended_long_before_an_uninterruptible_reply_is_no_part_of_the_turn_
     ]  # fmt: skip
 
 
+def test_a_sound_that_nobody_takes_for_a_turn_is_not_held_for_long() -> None:
+    rig = Judged()
+    rig.reply()
+    rig.speak(0.3)
+    held_at = rig.at(act.HoldPlayout)
+    rig.answer(0.2)  # not clear enough to resume at once
+    rig.speak(0.5)
+    assert rig.controller.state is State.HELD
+    rig.speak(0.35)  # a laugh that goes on
+    assert rig.controller.state is State.SPEAKING
+    assert rig.at(act.ResumePlayout) == pytest.approx(held_at + 0.85, abs=W)
+    assert rig.of(act.DiscardTurn) == []  # it may become words
+    rig.quiet(0.16)
+    rig.answer(0.2)
+    rig.quiet(0.3)
+    assert len(rig.of(act.DiscardTurn)) == 1
+    assert len(rig.of(act.HoldPlayout)) == 1
+
+
+def test_what_leans_to_a_turn_is_held_on() -> None:
+    rig = Judged()
+    rig.reply()
+    rig.speak(0.3)
+    rig.answer(0.6)
+    rig.speak(0.9)
+    assert rig.controller.state is State.HELD
+    assert rig.of(act.ResumePlayout) == []
+
+
+def test_what_was_let_go_on_is_held_again_once_when_it_leans_to_a_turn() -> None:
+    rig = Judged()
+    rig.reply()
+    rig.speak(0.3)
+    rig.answer(0.2)
+    rig.speak(0.6)
+    assert rig.controller.state is State.SPEAKING
+    rig.answer(0.55)
+    assert rig.controller.state is State.SPEAKING  # not within `rehold_s` of the resume
+    rig.speak(0.45)
+    assert rig.controller.state is State.HELD
+    assert len(rig.of(act.HoldPlayout)) == 2
+    rig.answer(0.02)
+    rig.send(ev.VerdictReached(rig.now, Verdict.BACKCHANNEL, "x"))
+    assert rig.controller.state is State.SPEAKING
+    rig.answer(0.6)
+    rig.speak(0.5)
+    assert len(rig.of(act.HoldPlayout)) == 2
+    rig.answer(0.99)
+    rig.quiet(1.0)
+    assert len(rig.of(act.YieldFloor)) == len(rig.of(act.CommitTurn)) == 1
+
+
+def test_a_hold_that_ends_in_a_pause_stays_open_until_the_judges_have_answered() -> None:
+    for probability, taken in ((0.02, False), (0.98, True)):
+        rig = Judged()
+        rig.reply()
+        rig.speak(0.3)
+        rig.answer(0.2)
+        rig.speak(0.4)
+        rig.quiet(0.3)  # `patience_s` is over in the pause
+        assert rig.controller.state is State.SPEAKING
+        assert rig.of(act.DiscardTurn) == []
+        rig.answer(probability)
+        assert len(rig.of(act.YieldFloor)) == taken
+        assert len(rig.of(act.DiscardTurn)) == (not taken)
+
+
 class Aside(Rig):
     """With a judge who is asked about sounds to a silent agent, and answered for by the test."""
 

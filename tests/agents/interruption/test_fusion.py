@@ -183,3 +183,29 @@ def test_log_odds_rise_with_the_probability_and_stay_finite(a: float, b: float) 
     low, high = sorted((a, b))
     assert log_odds(low) <= log_odds(high)
     assert abs(log_odds(a)) < 4
+
+
+def test_what_has_hardly_begun_is_no_backchannel_before_its_rest_could_come() -> None:
+    judges = {Occasion.PAUSE: frozenset({"lexical"})}
+    speech = Speech(judges=judges)
+    speech.speak(0.064)
+    assert speech.quiet(0.16) is None
+    assert speech.says("lexical", 0.03) is None
+    assert speech.arbiter.deadline() == pytest.approx(speech.arbiter._voice_at + 0.35)
+    assert speech.quiet(0.1) is None
+    assert speech.quiet(0.2) is Verdict.BACKCHANNEL
+    goes_on = Speech(judges=judges)
+    goes_on.speak(0.064)
+    goes_on.quiet(0.16)
+    goes_on.says("lexical", 0.03)
+    goes_on.speak(0.1)
+    goes_on.quiet(0.16)
+    assert goes_on.says("lexical", 0.97) is Verdict.TURN
+
+
+def test_it_leans_nowhere_before_anybody_has_said_something() -> None:
+    speech = Speech()
+    assert speech.arbiter.leaning() is None
+    speech.speak(0.3)
+    speech.says("acoustic", 0.3, Occasion.EARLY)
+    assert speech.arbiter.leaning() == pytest.approx(0.3)

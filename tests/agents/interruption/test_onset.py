@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from antiphon.agents.interruption.onset import OnsetDetector, SpeechEnded, SpeechLikely
+from antiphon.agents.options import TurnTaking
 
 W = 0.032
 
@@ -104,8 +105,32 @@ def test_an_unsure_opening_that_never_gets_sure_ends() -> None:
     unsure = [(0.3, -20.0)] + [(0.12, -20.0)] * 40
     begun, ended = run_levels(unsure)
     assert isinstance(ended, SpeechEnded)
-    assert ended.voiced_s == pytest.approx(W)
-    assert ended.now - begun.now < 0.5 + 0.192 + W
+    assert ended.voiced_s < TurnTaking().yield_after_s - W  # alone it is no turn
+    assert ended.now - begun.now < 0.34 + 0.192 + 2 * W
+
+
+def run_pitched(windows: list[tuple[float, float]], **more: float) -> list[SpeechLikely | SpeechEnded]:
+    """Windows of (probability, voicing), loud, after a second of a quiet room."""
+    detector = OnsetDetector(enter=0.5, exit=0.35, onset_s=0.032, speech_gap_s=0.192, rising=0.5, **more)
+    room = [(0.02, 0.0, -70.0)] * 30
+    loud = [(p, voicing, -30.0) for p, voicing in windows]
+    found = [detector.frame((i + 1) * W, p, dbfs, v) for i, (p, v, dbfs) in enumerate(room + loud)]
+    return [event for event in found if event is not None]
+
+
+def test_two_soft_windows_with_a_moving_pitch_begin_speech_with_the_first() -> None:
+    (onset,) = run_pitched([(0.15, 0.0), (0.12, 0.9)])
+    assert onset == SpeechLikely(pytest.approx(32 * W), pytest.approx(30 * W))
+    assert run_pitched([(0.15, 0.7)] * 5) == []
+    assert run_pitched([(0.08, 0.9)] * 5) == []
+    assert run_pitched([(0.08, 0.0), (0.3, 0.9)]) == []
+    assert run_pitched([(0.3, 0.9)] * 5, pitched=0.5) == []  # switched off
+
+
+def test_a_pitch_that_does_not_stand_out_begins_nothing() -> None:
+    detector = OnsetDetector(enter=0.5, exit=0.35, onset_s=0.032, speech_gap_s=0.192, rising=0.5)
+    assert not any(detector.frame(i * W, 0.3, -40.0, 0.9) for i in range(40))
+    assert not any(detector.frame((40 + i) * W, 0.3, None, 0.9) for i in range(40))
 
 
 def test_sure_speech_ends_as_it_does_without_levels() -> None:

@@ -12,13 +12,13 @@ that never answers.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from antiphon.agents.interruption.judges import Occasion
 from antiphon.agents.interruption.verdicts import WINDOW_S, Verdict
 from antiphon.agents.options import TurnTaking
 
-__all__ = ["Arbiter", "DurationArbiter", "Opinion"]
+__all__ = ["Arbiter", "DurationArbiter", "Leaning", "Opinion"]
 
 _HALF_WINDOW_S: Final = WINDOW_S / 2  # s; durations are met to the nearest whole window
 
@@ -77,6 +77,14 @@ class Arbiter(Protocol):
 
     def forget(self) -> None:
         """The speech needs no verdict any more."""
+
+
+@runtime_checkable
+class Leaning(Protocol):
+    """An arbiter that can say where it leans before it has decided."""
+
+    def leaning(self) -> float | None:
+        """The probability, 0 to 1, that the speech is a turn, by what is known; None before anything is."""
 
 
 class DurationArbiter:

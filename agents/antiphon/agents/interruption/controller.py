@@ -118,7 +118,8 @@ class InterruptionController(Floor):
         self._frame_at = self._now
         echo = event.echo >= self._options.echo_at
         speech = 0.0 if echo else event.speech
-        found = self._onset.frame(self._now, speech, None if echo else event.level_dbfs)
+        level, voicing = (None, 0.0) if echo else (event.level_dbfs, event.voicing)
+        found = self._onset.frame(self._now, speech, level, voicing)
         if self._options.push_to_talk:
             return
         self._actions += self._turn.frame(self._now, self._onset)
@@ -309,7 +310,20 @@ class InterruptionController(Floor):
     def _weigh(self, verdict: Verdict | None) -> None:
         """Takes what the arbiter says, and has the judges asked if it wants to know more."""
         self._actions += self._hearing.questions(self._now)
-        self._verdict(verdict)
+        if verdict is not None:
+            self._verdict(verdict)
+        elif (leaning := self._hearing.leaning()) is not None and self._turn.place is Place.KEPT:
+            self._lean(leaning >= self._options.turn_at)
+
+    def _lean(self, to_turn: bool) -> None:
+        """Nobody has decided yet: what is likelier counts once it has lasted."""
+        if self.state is State.HELD:
+            if not to_turn and self._hearing.held_s(self._now) >= self._options.patience_s:
+                self._step(Trigger.WAITED)
+            return
+        settled = self._resumed_at is None or self._now >= self._resumed_at + self._options.rehold_s
+        if to_turn and settled and self._onset.voiced and not self._hearing.held_again:
+            self._step(Trigger.LEANS)
 
     def _verdict(self, verdict: Verdict | None, reason: str = "") -> None:
         if verdict is Verdict.TURN:

@@ -86,6 +86,8 @@ class VadFrame:
     """How much it looks like the agent's own voice coming back, 0 to 1."""
     level_dbfs: float | None = None
     """Its level, RMS, 0 for a full-scale square wave; None where it is not known."""
+    voicing: float = 0.0
+    """How much it sounds like a voice by its pitch, 0 to 1; 0 where that was not looked at."""
 
 
 @dataclass(frozen=True, slots=True)

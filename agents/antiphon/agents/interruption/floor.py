@@ -150,11 +150,23 @@ class Floor:
         """Whether the speech began over the agent, and not long before its reply started."""
         return self._onset.voiced_s <= self._options.onset_s + self._options.speech_gap_s
 
-    def _resume(self, reason: str) -> State:
+    def _hold_again(self, _: str) -> State:
+        """What was excused leans to a turn: once a speech, and by no cough."""
+        if not self._may_interrupt:
+            return self.state
+        self._hearing.hold_again(self._now)
+        self._actions.append(act.HoldPlayout())
+        return State.HELD
+
+    def _go_on(self, reason: str) -> State:
+        """The reply goes on, and the speech stays before the arbiter."""
+        return self._resume(reason, undecided=self._hearing.due() is not None)
+
+    def _resume(self, reason: str, undecided: bool = False) -> State:
         self._ducked = False
         self._resumed_at = self._now
         self._actions.append(act.ResumePlayout(reason))
-        goes_on = self._speaking and not self._options.push_to_talk
+        goes_on = (self._speaking or undecided) and not self._options.push_to_talk
         self._hearing.excused = goes_on and self._turn.place is Place.KEPT
         if not self._hearing.excused:
             self._hearing.close()

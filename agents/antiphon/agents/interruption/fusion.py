@@ -8,6 +8,7 @@ neither alone overrules the other. A verdict falls when the sum is clear enough:
   heard;
 - at a pause, as soon as the judges who were asked about it have answered, or `judge_s` after it began,
   TURN above `turn_at` and BACKCHANNEL below;
+- of what has hardly begun (`_FRAGMENT_S`), no BACKCHANNEL before it has been quiet for `_FRAGMENT_QUIET_S`;
 - without any opinion, by duration alone: as long as `yield_after_s` is a turn.
 
 A judge that fails, is late or has no opinion counts as absent. Two starts within `_REPEAT_S` weigh more
@@ -39,6 +40,8 @@ _REPEAT_S: Final = 2.0  # s between two starts that belong together ("wait … w
 _REPEAT_ODDS: Final = 0.7  # log-odds that a second start brings; chosen
 _LENGTH_FROM_S: Final = 0.9  # s; no backchannel of the recorded ones has more voice than that
 _LENGTH_ODDS_PER_S: Final = 3.0  # log-odds for each further s of voice; chosen
+_FRAGMENT_S: Final = 0.16  # s of voice below which nobody can tell: a click, or the beginning of a word …
+_FRAGMENT_QUIET_S: Final = 0.35  # … which goes on within so many s; chosen
 _HALF_WINDOW_S: Final = WINDOW_S / 2
 
 
@@ -144,8 +147,11 @@ class FusionArbiter:
         return self._verdict(now)
 
     def deadline(self) -> float | None:
-        """When the judges asked about a pause are no longer waited for."""
-        return self._pause_until
+        """When the judges asked about a pause are no longer waited for, or a fragment has had its time."""
+        fragment_at = self._fragment_until()
+        if self._pause_until is None or fragment_at is None or self._awaited:
+            return self._pause_until
+        return min(fragment_at, self._pause_until)
 
     def expire(self, now: float) -> Verdict | None:
         """The deadline has passed."""
@@ -154,6 +160,10 @@ class FusionArbiter:
     def forget(self) -> None:
         """The speech needs no verdict any more."""
         self._forget_speech()
+
+    def leaning(self) -> float | None:
+        """The probability that it is a turn, from what is known of it."""
+        return 1.0 / (1.0 + math.exp(-self.odds())) if self._opinions else None
 
     def odds(self) -> float:
         """Log-odds that the speech is a turn, from what is known of it."""
@@ -176,7 +186,7 @@ class FusionArbiter:
         self._awaited = self._judges.get(Occasion.PAUSE, frozenset())
         # Nobody to wait for: duration needs its own quiet.
         wait = self._options.judge_s if self._awaited else self._options.resume_quiet_s - _PAUSE_S
-        self._pause_until = now + max(wait, 0.0)
+        self._pause_until = max(now + max(wait, 0.0), self._fragment_until() or 0.0)
         self._ask(Occasion.PAUSE)
 
     def _ask(self, occasion: Occasion) -> None:
@@ -189,6 +199,9 @@ class FusionArbiter:
         odds = self.odds()
         if odds >= self._yield_odds:
             return Verdict.TURN
+        fragment_at = self._fragment_until()
+        if fragment_at is not None and now < fragment_at:
+            return None
         if odds <= self._resume_odds and not self._awaited:
             return Verdict.BACKCHANNEL
         if self._pause_over(now):
@@ -204,6 +217,12 @@ class FusionArbiter:
         if long_enough and not (patient and self._voiced_s < self._options.decide_s - _HALF_WINDOW_S):
             return Verdict.TURN
         return None
+
+    def _fragment_until(self) -> float | None:
+        """Until when the rest of a speech that has hardly begun is waited for; None if it has begun."""
+        if self._voiced_s >= _FRAGMENT_S - _HALF_WINDOW_S:
+            return None
+        return self._voice_at + _FRAGMENT_QUIET_S
 
     def _pause_over(self, now: float) -> bool:
         """Whether all that can be known of the pause is known."""

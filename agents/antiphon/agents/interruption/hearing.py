@@ -8,7 +8,7 @@ Keeps the books of one speech and decides nothing; driven by the controller alon
 from __future__ import annotations
 
 from antiphon.agents.interruption import actions as act
-from antiphon.agents.interruption.arbiter import Arbiter, Opinion
+from antiphon.agents.interruption.arbiter import Arbiter, Leaning, Opinion
 from antiphon.agents.interruption.verdicts import Verdict
 from antiphon.agents.options import Adjustable, TurnTaking
 
@@ -24,8 +24,11 @@ class Hearing:
         self._expired: float | None = None  # the arbiter's deadline that passed without an answer
         self._voice_at = 0.0
         self._voiced_s = 0.0
+        self._held_at = 0.0
         self.excused = False
         """Whether the speech was judged a backchannel while it was on, and is not settled."""
+        self.held_again = False
+        """Whether it was held a second time, after it had been excused."""
 
     def change(self, options: TurnTaking) -> None:
         """Takes other numbers, from now on, where the arbiter can."""
@@ -36,8 +39,8 @@ class Hearing:
         """A speech begins, with so much voice already."""
         self._number += 1
         self._expired = None
-        self.excused = False
-        self._voice_at = now
+        self.excused = self.held_again = False
+        self._held_at = self._voice_at = now
         self._voiced_s = voiced_s
         self._arbiter.begin(self._number, now, voiced_s)
 
@@ -79,6 +82,19 @@ class Hearing:
         while (occasion := self._arbiter.occasion()) is not None:
             asked.append(act.AskJudges(self._number, occasion, self._voiced_s, now - self._voice_at))
         return asked
+
+    def leaning(self) -> float | None:
+        """The probability that it is a turn, 0 to 1; None where the arbiter does not say."""
+        return self._arbiter.leaning() if isinstance(self._arbiter, Leaning) else None
+
+    def held_s(self, now: float) -> float:
+        """For how long it has been held, s."""
+        return now - self._held_at
+
+    def hold_again(self, now: float) -> None:
+        """It was excused, and is held all the same."""
+        self.excused, self.held_again = False, True
+        self._held_at = now
 
     def close(self) -> None:
         """The speech needs no verdict any more."""

@@ -5,10 +5,11 @@ goes on, and once it has lasted ``onset_s`` it is speech. Speech goes on until n
 for ``speech_gap_s``.
 
 Silero takes a while over some openings: telephone bands, hissed and soft first sounds score 0.1 to 0.4
-for up to 0.4 s. Where levels are given, a window that stands ``rise_db`` over the running noise floor
-therefore begins speech at ``rising``, or once the last four such windows sum to `_SUM`. Such speech is
-tentative until a window reaches ``enter``: what stands out of the noise and might be voice then keeps it
-alive, for at most `_TENTATIVE_S`, but does not count as voice.
+for up to 0.4 s. Where levels are given, two windows that stand ``rise_db`` over the running noise floor,
+reach ``pitched`` and sound like a voice by their pitch (`_VOICED`) therefore begin speech. So does a single
+one at ``rising``, pitch or none, or four that sum to `_SUM`: that finds more openings, and more noises. Such
+speech is tentative until a window reaches ``enter``: what stands out of the noise and might be voice then
+counts as voice, for at most `_TENTATIVE_S`.
 
 The detector knows nothing of agents, turns or audio; time is an argument. Drive it with `frame` for
 every window and `lose` when the audio stops.
@@ -54,7 +55,8 @@ class SpeechEnded:
 _SPAN: Final = 4  # windows whose probabilities are summed
 _LEAST: Final = 0.1  # probability below which a window might not be voice
 _SUM: Final = 0.6
-_TENTATIVE_S: Final = 0.5  # s; longest opening that is kept alive without voice
+_VOICED: Final = 0.8  # of `media.voicing`, from which it is a voice's pitch
+_TENTATIVE_S: Final = 0.34  # s; longest opening that counts as voice and is not sure: alone it is no turn
 _QUIETEST_DBFS: Final = -55.0  # dBFS; below it nothing stands out, however quiet the room
 _SILENT_DBFS: Final = -90.0  # dBFS; digital silence counts as this
 _FALL: Final = 0.3  # share of the way that the noise floor goes down to a quieter window
@@ -71,6 +73,8 @@ class OnsetDetector:
         speech_gap_s: Time without voice after which it has ended, s.
         rising: Probability at which a window that stands out of the noise may begin speech; at most
             ``enter``, which switches it and the sum off.
+        pitched: Probability at which two windows that stand out and have a pitch may; at most ``enter``,
+            which switches it off.
         rise_db: How far over the running noise floor a window stands out, dB.
     """
 
@@ -82,6 +86,7 @@ class OnsetDetector:
         onset_s: float,
         speech_gap_s: float,
         rising: float = 0.3,
+        pitched: float = 0.1,
         rise_db: float = 15.0,
     ) -> None:
         self._enter = enter
@@ -89,6 +94,7 @@ class OnsetDetector:
         self._onset_s = onset_s
         self._speech_gap_s = speech_gap_s
         self._rising = rising
+        self._pitched = pitched
         self._rise_db = rise_db
         self._floor_dbfs: float | None = None
         self._clear()
@@ -102,6 +108,7 @@ class OnsetDetector:
             onset_s=options.onset_s,
             speech_gap_s=options.speech_gap_s,
             rising=options.onset_rising,
+            pitched=options.onset_pitched,
             rise_db=options.onset_rise_db,
         )
 
@@ -112,6 +119,7 @@ class OnsetDetector:
         self._onset_s = options.onset_s
         self._speech_gap_s = options.speech_gap_s
         self._rising = options.onset_rising
+        self._pitched = options.onset_pitched
         self._rise_db = options.onset_rise_db
 
     def _clear(self) -> None:
@@ -125,11 +133,11 @@ class OnsetDetector:
         self.last_voice_at = 0.0
         """Arrival of the last voiced sample, s."""
         self._standing_out: deque[float] = deque(maxlen=_SPAN)  # probabilities, 0 for what does not
+        self._by_pitch = False  # two windows opened the speech that begins
         self._tentative_at: float | None = None  # when speech began that no window has confirmed
-        self._alive_at = 0.0
 
     def frame(
-        self, now: float, speech: float, level_dbfs: float | None = None
+        self, now: float, speech: float, level_dbfs: float | None = None, voicing: float = 0.0
     ) -> SpeechLikely | SpeechEnded | None:
         """Takes one window.
 
@@ -137,39 +145,48 @@ class OnsetDetector:
             now: Arrival of its last sample, s.
             speech: Probability of speech, 0 to 1. NaN counts as none.
             level_dbfs: Its level, RMS, 0 for a full-scale square wave; None where it is not known.
+            voicing: How much it sounds like a voice by its pitch, 0 to 1.
         """
         stands_out = self._stands_out(level_dbfs)
         might_be = speech if stands_out and speech >= _LEAST else 0.0
         self._standing_out.append(might_be)
         if speech >= self._enter:
             self._tentative_at = None
-        self.voiced, was_voiced = self._is_voice(now, speech, might_be), self.voiced
+        self.voiced, was_voiced = self._is_voice(now, speech, might_be, voicing), self.voiced
         if self.voiced:
             if not self.speaking and not was_voiced:
-                self.began_at = now - WINDOW_S
+                self.began_at = now - WINDOW_S * (2 if self._by_pitch else 1)
                 self.voiced_s = 0.0
             self.voiced_s += WINDOW_S
-            self.last_voice_at = self._alive_at = now
+            self.last_voice_at = now
             if not self.speaking and self.voiced_s >= self._onset_s - _HALF_WINDOW_S:
                 self.speaking = True
                 return SpeechLikely(now, self.began_at)
-        elif self.speaking:
-            if might_be and self._tentative_at is not None and now < self._tentative_at + _TENTATIVE_S:
-                self._alive_at = now
-            if now - self._alive_at >= self._speech_gap_s - _HALF_WINDOW_S:
-                return self.lose(now)
+        elif self.speaking and now - self.last_voice_at >= self._speech_gap_s - _HALF_WINDOW_S:
+            return self.lose(now)
         return None
 
-    def _is_voice(self, now: float, speech: float, might_be: float) -> bool:
+    def _is_voice(self, now: float, speech: float, might_be: float, voicing: float) -> bool:
         if self.speaking or self.voiced:
-            return speech >= self._exit
+            tentative = self._tentative_at is not None and now < self._tentative_at + _TENTATIVE_S
+            return speech >= self._exit or (tentative and might_be > 0.0)
+        self._by_pitch = speech < self._enter and self._opens_by_pitch(voicing)
         if speech >= self._enter:
             return True
-        opens = might_be >= self._rising or (might_be > 0.0 and sum(self._standing_out) >= _SUM)
-        if not opens or self._rising >= self._enter:
+        if self._by_pitch or self._opens_by_level(might_be):
+            self._tentative_at = now
+            return True
+        return False
+
+    def _opens_by_pitch(self, voicing: float) -> bool:
+        if self._pitched >= self._enter or voicing < _VOICED or len(self._standing_out) < 2:
             return False
-        self._tentative_at = now
-        return True
+        return min(self._standing_out[-1], self._standing_out[-2]) >= self._pitched
+
+    def _opens_by_level(self, might_be: float) -> bool:
+        if self._rising >= self._enter or not might_be:
+            return False
+        return might_be >= self._rising or sum(self._standing_out) >= _SUM
 
     def _stands_out(self, level_dbfs: float | None) -> bool:
         """Whether a level is well over the noise; moves the noise floor."""

@@ -39,6 +39,10 @@ class Trigger(Enum):
     """The person was found to be speaking."""
     VERDICT_TURN = "verdict: turn"
     VERDICT_BACKCHANNEL = "verdict: backchannel"
+    WAITED = "held long enough"
+    """And nobody thinks that it is a turn."""
+    LEANS = "leans to a turn"
+    """What was excused may be one after all."""
     REQUESTED = "reply requested"
     STARTED = "playout started"
     ADVANCED = "playout advanced"
@@ -74,6 +78,8 @@ TRANSITIONS: Final[Mapping[tuple[State, Trigger], Rule]] = {
     (_Q, Trigger.ONSET): Rule("_take_turn", (_Q,)),
     (_Q, Trigger.VERDICT_TURN): IGNORE,
     (_Q, Trigger.VERDICT_BACKCHANNEL): IGNORE,
+    (_Q, Trigger.WAITED): IGNORE,
+    (_Q, Trigger.LEANS): IGNORE,
     (_Q, Trigger.REQUESTED): Rule("_think", (_T, _H)),
     (_Q, Trigger.STARTED): Rule("_speak", (_S, _H)),
     (_Q, Trigger.ADVANCED): Rule("_speak", (_S, _H)),
@@ -88,6 +94,8 @@ TRANSITIONS: Final[Mapping[tuple[State, Trigger], Rule]] = {
     (_T, Trigger.ONSET): Rule("_hold", (_T, _H)),
     (_T, Trigger.VERDICT_TURN): Rule("_yield_late", (_T, _Y)),
     (_T, Trigger.VERDICT_BACKCHANNEL): Rule("_settle", (_T,)),
+    (_T, Trigger.WAITED): IGNORE,
+    (_T, Trigger.LEANS): Rule("_hold_again", (_T, _H)),
     (_T, Trigger.REQUESTED): IGNORE,
     (_T, Trigger.STARTED): Rule("_speak", (_S, _H)),
     (_T, Trigger.ADVANCED): Rule("_speak", (_S, _H)),
@@ -102,6 +110,8 @@ TRANSITIONS: Final[Mapping[tuple[State, Trigger], Rule]] = {
     (_S, Trigger.ONSET): Rule("_hold", (_S, _H)),
     (_S, Trigger.VERDICT_TURN): Rule("_yield_late", (_S, _Y)),
     (_S, Trigger.VERDICT_BACKCHANNEL): Rule("_settle", (_S,)),
+    (_S, Trigger.WAITED): IGNORE,
+    (_S, Trigger.LEANS): Rule("_hold_again", (_S, _H)),
     (_S, Trigger.REQUESTED): IGNORE,
     (_S, Trigger.STARTED): Rule("_speak", (_S, _H)),
     (_S, Trigger.ADVANCED): Rule("_advance", (_S,)),
@@ -116,6 +126,8 @@ TRANSITIONS: Final[Mapping[tuple[State, Trigger], Rule]] = {
     (_H, Trigger.ONSET): IGNORE,
     (_H, Trigger.VERDICT_TURN): Rule("_yield", (_Y,)),
     (_H, Trigger.VERDICT_BACKCHANNEL): Rule("_resume", (_S, _T)),
+    (_H, Trigger.WAITED): Rule("_go_on", (_S, _T)),
+    (_H, Trigger.LEANS): IGNORE,
     (_H, Trigger.REQUESTED): IGNORE,
     (_H, Trigger.STARTED): IGNORE,
     (_H, Trigger.ADVANCED): IGNORE,
@@ -130,6 +142,8 @@ TRANSITIONS: Final[Mapping[tuple[State, Trigger], Rule]] = {
     (_Y, Trigger.ONSET): Rule("_take_turn", (_Y,)),
     (_Y, Trigger.VERDICT_TURN): IGNORE,
     (_Y, Trigger.VERDICT_BACKCHANNEL): IGNORE,
+    (_Y, Trigger.WAITED): IGNORE,
+    (_Y, Trigger.LEANS): IGNORE,
     (_Y, Trigger.REQUESTED): Rule("_think", (_T, _H)),
     (_Y, Trigger.STARTED): Rule("_speak", (_S, _H)),
     (_Y, Trigger.ADVANCED): Rule("_speak", (_S, _H)),

@@ -17,6 +17,8 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Protocol, assert_never
 
+import numpy as np
+
 from antiphon.agents import timeline as tl
 from antiphon.agents.interruption import InterruptionController, Occasion, Opinion, Question
 from antiphon.agents.interruption import actions as act
@@ -34,6 +36,7 @@ from antiphon.agents.media.router import Samples
 from antiphon.agents.media.source import Source
 from antiphon.agents.media.tap import Tap
 from antiphon.agents.media.thread import MediaThread
+from antiphon.agents.media.voicing import Voicing
 from antiphon.agents.media.windows import RATE_IN_HZ, level_dbfs
 from antiphon.agents.options import TurnTaking
 
@@ -109,6 +112,7 @@ class MediaCall:
         self._asker = asker
         self._language = language
         self._asked = True
+        self._voicing = Voicing()
         self._continuous = continuous
         self._media = media
         self._loop = media.loop
@@ -218,9 +222,11 @@ class MediaCall:
         self._take(options)
 
     def _take(self, options: TurnTaking) -> None:
+        self._by_key = options.push_to_talk
         self._duck = 10 ** (-options.duck_db / 20)
         # Softer windows may begin speech, too, where that is wanted: then they are looked at as well.
-        self._soft = options.onset_rising < options.onset_enter
+        self._enter = options.onset_enter
+        self._soft = min(options.onset_rising, options.onset_pitched) < self._enter
         self._voice_from = _MAY_BE_VOICE if self._soft else options.onset_exit
         self._gate.change(options.pre_roll_s)
         self._playout.change(options.fade_s, options.rewind_after_s)
@@ -246,9 +252,11 @@ class MediaCall:
     # The ingress.
 
     def _hear(self, samples: Samples) -> None:
-        self._gate.push(samples)
-        if self._continuous:
+        if self._continuous and not self._by_key:
             self._listener.turn_audio(samples)
+        elif self._continuous and not self._gate.is_open:  # a recogniser needs the silence after a turn
+            self._listener.turn_audio(np.zeros_like(samples))
+        self._gate.push(samples)
 
     def _window(self, at: float, window: Samples, speech: float) -> None:
         if speech >= _IS_VOICE:
@@ -256,11 +264,13 @@ class MediaCall:
         self._memory.add(at, window, self._echo.window(at, window))
         echo = self._echo.evidence().likeness if speech >= self._voice_from else 0.0
         level = level_dbfs(window) if self._soft else None
+        voicing = self._voicing.window(window, self._soft and _MAY_BE_VOICE <= speech < self._enter)
         self._evidence.window(at, window, speech, echo, level)
-        self._event(ev.VadFrame(at, speech, echo, level))
+        self._event(ev.VadFrame(at, speech, echo, level, voicing))
 
     def _lose(self) -> None:
         self._memory.forget()
+        self._voicing.reset()
         self._evidence.lose()
         self._event(ev.InputLost(self._loop.time()))
         self._gate.forget()
@@ -420,7 +430,7 @@ class MediaCall:
         self._listener.speech(speaking, at)
 
     def _send(self, samples: Samples) -> None:
-        if not self._continuous:
+        if self._by_key or not self._continuous:
             self._listener.turn_audio(samples)
 
     # The playout's events.
