@@ -65,10 +65,12 @@ class Rig:
         self.peer: FakePeer | None = None
         self.call: Call | None = None
         self.opens = True
+        self.max_message = 65_536
 
     def make(self, events: PeerEvents) -> FakePeer:
         self.peer = FakePeer(events)
         self.peer.opens = self.opens
+        self.peer.max_message = self.max_message
         return self.peer
 
     async def open(self, sdp: str = "v=0 answer", timeout_s: float = 5.0, **options: Any) -> FakePeer:
@@ -159,10 +161,22 @@ async def test_the_track_becomes_deltas(rig: Rig) -> None:
     assert kinds[-1]["item_id"] == "i"
 
 
-async def test_a_message_above_the_limit_is_an_error_with_its_event_id(rig: Rig) -> None:
+async def test_turn_taking_may_change_hands_in_mid_call(rig: Rig) -> None:
     peer = await rig.open()
     assert rig.call is not None
-    peer.max_message = 100
+    for settings in ({"type": "server_vad"}, None):
+        update = {"type": "session.update", "session": {"audio": {"input": {"turn_detection": settings}}}}
+        await rig.call.send_str(json.dumps(update))
+    await rig.call.send_str(json.dumps({"type": "session.update", "session": {"audio": {"output": {}}}}))
+    await rig.until(lambda: len(peer.sent) == 3)
+    await rig.until(lambda: len(peer.sent) == 4)
+    assert peer.sent[-1]["type"] == "input_audio_buffer.clear", "cleared while nobody speaks, again"
+
+
+async def test_a_message_above_the_limit_is_an_error_with_its_event_id(rig: Rig) -> None:
+    rig.max_message = 100
+    peer = await rig.open()
+    assert rig.call is not None
     await rig.call.send_str(json.dumps({"type": "x", "event_id": "e1", "image": "é" * 50}))
     error = (await rig.next())["error"]
     assert (error["code"], error["event_id"]) == ("message_too_large", "e1")

@@ -13,6 +13,7 @@ from antiphon.plugins.openai.uplink import (
     KEEP_AFTER_S,
     KEEP_BEFORE_S,
     RATE_HZ,
+    SERVER_KEEP_AFTER_S,
     Samples,
     Uplink,
 )
@@ -61,7 +62,7 @@ class Clock:
 
 @pytest.fixture
 def clock() -> Clock:
-    return Clock(Uplink(clear=None))
+    return Clock(Uplink(clear=CLEAR, server_turns=True))
 
 
 def test_an_event_with_no_audio_before_it_leaves_at_once(clock: Clock) -> None:
@@ -103,7 +104,8 @@ def test_a_part_of_a_frame_is_sent_before_the_commit(clock: Clock) -> None:
     assert clock.texts() == ["commit"]
 
 
-def test_the_quiet_at_a_turns_end_pays_for_the_pre_rolls_burst(clock: Clock) -> None:
+def test_the_quiet_at_a_turns_end_pays_for_the_pre_rolls_burst() -> None:
+    clock = Clock(Uplink(clear=CLEAR))
     clock.run(1.0)
     # The gate: half a second of pre-roll at once, then live audio, then half a second of quiet.
     clock.up.audio(np.concatenate([quiet(0.3), voice(0.2)]))
@@ -116,12 +118,14 @@ def test_the_quiet_at_a_turns_end_pays_for_the_pre_rolls_burst(clock: Clock) -> 
     said = clock.now
     clock.event("commit", "commit")
     clock.run(1.0)
-    assert clock.texts() == ["commit"]
-    assert clock.events[0][1] - said <= 2 * FRAME_S
+    clock.up.answered("clear")
+    assert clock.texts()[-1] == "commit"
+    assert clock.events[-1][1] - said <= 2 * FRAME_S
     assert len(clock.sent()) == len(np.flatnonzero(voice(0.2))) + 50 * len(np.flatnonzero(voice(FRAME_S)))
 
 
-def test_quiet_next_to_a_voice_stays(clock: Clock) -> None:
+def test_quiet_next_to_a_voice_stays() -> None:
+    clock = Clock(Uplink(clear=CLEAR))
     clock.run(0.5)
     clock.up.audio(np.concatenate([quiet(1.0), voice(0.2), quiet(1.0), voice(0.2)]))
     first = len(clock.frames)
@@ -139,7 +143,8 @@ def test_nothing_is_left_out_while_the_track_keeps_up(clock: Clock) -> None:
     assert clock.up.skipped == 0
 
 
-def test_a_noisy_background_counts_as_quiet(clock: Clock) -> None:
+def test_a_noisy_background_counts_as_quiet() -> None:
+    clock = Clock(Uplink(clear=CLEAR))
     rng = np.random.default_rng(7)
     hum = (rng.normal(0, 120, RATE_HZ)).astype(np.int16)  # about -48 dBFS
     clock.up.audio(np.concatenate([hum, voice(0.2), hum]))
@@ -154,6 +159,21 @@ def test_the_servers_buffer_is_cleared_while_nobody_speaks() -> None:
         clock.run(CLEAR_EVERY_S + 0.1)
         clock.up.answered("clear")
     assert clock.texts() == [CLEAR] * 3
+
+
+def test_a_server_that_takes_the_turns_is_never_cleared(clock: Clock) -> None:
+    clock.run(3 * CLEAR_EVERY_S)
+    assert clock.texts() == []
+    clock.up.server_turns = False
+    clock.run(CLEAR_EVERY_S)
+    assert clock.texts() == [CLEAR]
+
+
+def test_a_server_that_takes_the_turns_keeps_their_pauses(clock: Clock) -> None:
+    clock.up.audio(np.concatenate([voice(0.2), quiet(2.0), voice(0.2)]))
+    clock.run(2.5)
+    loud = [i for i, frame in enumerate(clock.frames) if frame.any()]
+    assert (max(np.diff(loud)) - 1) * FRAME_S >= SERVER_KEEP_AFTER_S
 
 
 def test_a_turn_is_never_cleared() -> None:

@@ -37,6 +37,7 @@ __all__ = ["Call", "CallOptions"]
 
 log = get_logger(__name__)
 
+_APPEND = "input_audio_buffer.append"
 _CLEAR = json.dumps({"type": "input_audio_buffer.clear"})
 _BEHIND_S = 0.2  # s that the pacer catches up after a stall; more is skipped
 _STALL_S = 0.2  # s between two looks that are a stall of this loop
@@ -78,12 +79,14 @@ class Call:
         self._loop = asyncio.get_running_loop()
         self._inbox: asyncio.Queue[str | APIError | None] = asyncio.Queue()
         self._closed = False
+        self._limit = 0  # bytes a message; known when the call is open
         self.location = ""
         """The call's address on the server."""
         # The peers' loop's from here on.
         self._peer: PeerTransport | None = None
         self._up = Uplink(
-            clear=None if options.server_turns else _CLEAR,
+            clear=_CLEAR,
+            server_turns=options.server_turns,
             flight_s=options.flight_s,
             shorten=options.shorten,
         )
@@ -123,7 +126,7 @@ class Call:
             offer = await thread.run(call._offer())
             answer = await post(offer)
             call.location = answer.call
-            await thread.run(call._start(answer.sdp, timeout_s))
+            call._limit = await thread.run(call._start(answer.sdp, timeout_s))
         except BaseException:
             await call.close()
             raise
@@ -135,6 +138,10 @@ class Call:
         """Sends an event of the session."""
         if self._closed:
             raise ConnectionResetError("the call is closed")
+        if len(text) > self._limit and (event := json.loads(text)).get("type") != _APPEND:
+            # Refused on the session's own loop: megabytes of image would hold up every call's packets.
+            self._inbox.put_nowait(json.dumps(_too_large(event, len(text), self._limit)))
+            return
         self._thread.call(self._send, text)
 
     async def receive(self) -> aiohttp.WSMessage:
@@ -178,7 +185,7 @@ class Call:
         )
         return await self._peer.offer()
 
-    async def _start(self, sdp: str, timeout_s: float) -> None:
+    async def _start(self, sdp: str, timeout_s: float) -> int:
         peer = self._peer
         assert peer is not None
         try:
@@ -196,6 +203,7 @@ class Call:
                 f"the WebRTC call was answered but did not connect within {timeout_s:g} s: {why}"
             ) from error
         self._seen_at = time.monotonic()
+        return peer.max_message
 
     async def _close(self) -> None:
         if self._pacer is not None:
@@ -237,21 +245,19 @@ class Call:
     def _send(self, text: str) -> None:
         event: Event = json.loads(text)
         now = time.monotonic()
-        if event.get("type") == "input_audio_buffer.append":
+        if event.get("type") == _APPEND:
             try:
                 self._up.audio(np.frombuffer(base64.b64decode(event["audio"]), dtype="<i2").astype(np.int16))
             except (KeyError, TypeError, ValueError, binascii.Error):
                 log.warning("an append with no audio in it is dropped")
             return
+        if (taken := _server_turns(event)) is not None:
+            self._up.server_turns = taken
         for changed in self._down.sent(event, now):
             self._queue(changed, now)
 
     def _queue(self, event: Event, now: float) -> None:
         text = json.dumps(event)
-        limit = self._peer.max_message if self._peer is not None else 0
-        if limit and (size := len(text.encode())) > limit:
-            self._give([_too_large(event, size, limit)])
-            return
         for message in self._up.event(text, _kind(event), now):
             self._put(message)
 
@@ -313,6 +319,16 @@ def _kind(event: Mapping[str, Any]) -> Kind:
     if event.get("type") == "input_audio_buffer.commit":
         return "commit"
     return "clear" if event.get("type") == "input_audio_buffer.clear" else "other"
+
+
+def _server_turns(event: Event) -> bool | None:
+    """Whether the server is to take the turns from now on; None if the event does not say."""
+    part: Any = event if event.get("type") == "session.update" else None
+    for key in ("session", "audio", "input"):
+        part = part.get(key) if isinstance(part, dict) else None
+    if not isinstance(part, dict) or "turn_detection" not in part:
+        return None
+    return part["turn_detection"] is not None
 
 
 def _answers(event: Mapping[str, Any]) -> Kind | None:

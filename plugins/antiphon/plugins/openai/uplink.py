@@ -33,6 +33,7 @@ FRAME = 480  # samples: 20 ms, the packet that OpenAI's and everybody's Opus use
 FRAME_S = FRAME / RATE_HZ
 KEEP_BEFORE_S = 0.06  # s of quiet kept before a voice: consonants begin softly; chosen
 KEEP_AFTER_S = 0.10  # s of quiet kept after a voice; chosen
+SERVER_KEEP_AFTER_S = 0.80  # s, where the server finds turns' ends: above its default pause of 0.5 s
 CLEAR_EVERY_S = 2.0  # s; at most this much silence, 20 tokens, comes before a turn; chosen
 FENCE_S = 1.0  # s a voice waits for the answer to a commit or clear; a lost SCTP packet costs 1 s
 LEAST_S = 0.12  # s sent before a commit; under 0.1 s OpenAI answers ``input_audio_buffer_commit_empty``
@@ -64,14 +65,18 @@ class Uplink:
     """One call's way to the model.
 
     Args:
-        clear: A message that clears the server's input buffer; sent while nobody speaks. None where the
-            server takes the turns itself.
+        clear: A message that clears the server's input buffer; sent while nobody speaks.
+        server_turns: Whether the server takes the turns itself; then it is never sent.
         flight_s: How much later than its last packet a commit leaves, s.
         shorten: Whether quiet stretches are shortened while the track lags.
     """
 
-    def __init__(self, *, clear: str | None, flight_s: float = 0.06, shorten: bool = True) -> None:
+    def __init__(
+        self, *, clear: str, server_turns: bool = False, flight_s: float = 0.06, shorten: bool = True
+    ) -> None:
         self._clear = clear
+        self.server_turns = server_turns
+        """As the argument; may change in mid-call."""
         self._flight_s = flight_s
         self._shorten = shorten
         self._queue: deque[Samples | _Event] = deque()
@@ -164,7 +169,7 @@ class Uplink:
 
     def _superfluous(self) -> bool:
         """Whether a quiet frame is far enough from any voice."""
-        if self._quiet_run * FRAME_S < KEEP_AFTER_S:
+        if self._quiet_run * FRAME_S < (SERVER_KEEP_AFTER_S if self.server_turns else KEEP_AFTER_S):
             return False
         ahead = round(KEEP_BEFORE_S / FRAME_S)
         below = self._quiet_below()
@@ -217,7 +222,7 @@ class Uplink:
         return False
 
     def _idle_clear(self, now: float) -> Iterable[str]:
-        if self._clear is None or self._turn or self._queue or self._waits(now):
+        if self.server_turns or self._turn or self._queue or self._waits(now):
             return
         if self._in_buffer >= CLEAR_EVERY_S * RATE_HZ:
             self._buffer_empties("clear", now)
