@@ -53,9 +53,14 @@ def test_a_turn_is_kept_until_it_is_answered() -> None:
     assert speech.became("item_c") is None
     speech.written("item_b")
     assert [turn.written for turn in speech.turns] == [False, True]
-    (done,) = speech.answered(1)
-    assert done.item_id == "item_a"
+    assert speech.answered(1)
+    assert not speech.answered(1)
+    assert seconds(speech.sound_of("item_a") or []) == 0.5  # its words are not known
     assert [turn.number for turn in speech.turns] == [2]
+    assert speech.answered(2)
+    assert speech.sound_of("item_b") is None
+    speech.written("item_a")
+    assert speech.sound_of("item_a") is None
     assert speech.number == 2
 
 

@@ -14,42 +14,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import dataclass
 
 from antiphon.plugins.continuity import facts as f
-from antiphon.plugins.continuity.breaker import backoff_s
+from antiphon.plugins.continuity.endpoints import Endpoints, Gate, Refusals
 from antiphon.plugins.continuity.failures import Failure, Kind
+from antiphon.plugins.continuity.floor import Floor
 from antiphon.plugins.continuity.options import Continuity
+from antiphon.plugins.continuity.terms import Terms
 
-__all__ = ["Core", "Gate", "Refusals"]
+__all__ = ["Core"]
 
 _COMPACT_EVERY_S = 60.0  # s; at most one compaction in this time; chosen
-
-
-class Gate(Protocol):
-    """The part of `Breakers` that is used."""
-
-    def admits(self, endpoint: str, now: float) -> bool: ...
-    def ready_at(self, endpoint: str, now: float) -> float: ...
-    def begin(self, endpoint: str, now: float) -> None: ...
-    def succeeded(self, endpoint: str) -> None: ...
-    def failed(self, endpoint: str, now: float, trip_after: int, rest_s: float) -> bool: ...
-
-
-Refusals = dict[int, tuple[float, Failure]]
-"""Endpoints that refused: until when they are left out, s, and why. Shared by a model's calls."""
-
-
-@dataclass(slots=True)
-class _Line:
-    endpoint: int
-    reason: f.Reason
-    begun_at: float
-    ready: bool = False
-    outdated: bool = False
-    ends_at: float | None = None
-    cap_s: float | None = None
 
 
 @dataclass(slots=True)
@@ -61,57 +37,42 @@ class _Reply:
 
 
 @dataclass(slots=True)
-class _Tries:
-    """Of one endpoint since a session was last had from it."""
-
-    count: int = 0
-    not_before: float = -math.inf
-
-
-@dataclass(slots=True)
-class _Floor:
-    voice_at: float | None = None
-    committed_at: float | None = None
-    transcript_from: float | None = None
-
-
-@dataclass(slots=True)
 class _Outage:
     since: float
     cause: Failure | None
     endpoint: int | None
 
 
-@dataclass
 class Core:
     """The decisions of one call.
 
     Args:
-        endpoints: A name for each model, by which its breaker is found.
+        names: Of the endpoints, in order of preference; by them their breakers are found.
         options: The numbers.
         gate: The breakers.
         random: 0 to 1, for the jitter.
         refusals: Shared by the calls of a model.
     """
 
-    endpoints: Sequence[str]
-    options: Continuity
-    gate: Gate
-    random: Callable[[], float]
-    refusals: Refusals = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self._lines: dict[int, _Line] = {}
+    def __init__(
+        self,
+        names: Sequence[str],
+        options: Continuity,
+        gate: Gate,
+        random: Callable[[], float],
+        refusals: Refusals | None = None,
+    ) -> None:
+        self._options = options
+        self._endpoints = Endpoints(names, options, gate, random, {} if refusals is None else refusals)
+        self._lines: dict[int, Terms] = {}
         self._numbers = 0
         self._active: int | None = None
         self._coming: int | None = None
         self._replies: dict[str, _Reply] = {}
-        self._tries = [_Tries() for _ in self.endpoints]
-        self._floor = _Floor()
+        self._floor = Floor(options)
         self._outage: _Outage | None = None
         self._wanted: f.Reason | None = None
         """Why a line is to come, while the active one is well."""
-        self._active_since = 0.0
         self._return_at = math.inf
         self._compacted_at = -math.inf
         self._now = 0.0
@@ -159,8 +120,7 @@ class Core:
         if line is None:
             return
         if not line.ready:
-            self.gate.succeeded(self.endpoints[line.endpoint])
-            self._tries[line.endpoint] = _Tries()
+            self._endpoints.opened(line.endpoint)
         line.ready, line.outdated = True, False
 
     def _line_outdated(self, fact: f.LineOutdated) -> None:
@@ -172,15 +132,11 @@ class Core:
             self._leave(fact.line, fact.failure)
 
     def _limit_known(self, fact: f.LimitKnown) -> None:
-        line = self._lines.get(fact.line)
-        if line is None or fact.remaining_s <= 0:
-            return
-        ends_at = self._now + fact.remaining_s
-        if line.ends_at is None or ends_at < line.ends_at:
-            line.ends_at, line.cap_s = ends_at, ends_at - line.begun_at
+        if (line := self._lines.get(fact.line)) is not None:
+            line.limit(self._now, fact.remaining_s)
 
     def _context_grew(self, fact: f.ContextGrew) -> None:
-        options = self.options
+        options = self._options
         many = options.compact_at_items is not None and fact.items >= options.compact_at_items
         long = options.compact_at_tokens is not None and fact.tokens >= options.compact_at_tokens
         if (many or long) and self._now - self._compacted_at >= _COMPACT_EVERY_S:
@@ -193,9 +149,7 @@ class Core:
         self._floor.voice_at = self._now
 
     def _committed(self, fact: f.Committed) -> None:
-        self._floor.voice_at = None
-        self._floor.committed_at = self._now
-        self._floor.transcript_from = self._now if fact.transcript_due else None
+        self._floor.committed(self._now, transcript_due=fact.transcript_due)
 
     def _transcribed(self, _: f.Transcribed) -> None:
         self._floor.transcript_from = None
@@ -221,13 +175,12 @@ class Core:
                 self._leave(reply.line, fact.failure)
             return
         reply.tries += 1
-        if reply.tries <= self.options.retries:
-            wait = backoff_s(reply.tries, self.options.retry_s, self.options.retry_most_s, self.random())
-            reply.ask_at = self._now + wait
+        if reply.tries <= self._options.retries:
+            reply.ask_at = self._now + self._endpoints.backoff_s(reply.tries)
             reply.line = None
-        elif len(self.endpoints) > 1 and reply.line in self._lines and reply.line is not None:
+        elif len(self._endpoints) > 1 and reply.line in self._lines and reply.line is not None:
             reply.tries = 0
-            reason = f"{fact.failure.reason}, {self.options.retries:g} times again"
+            reason = f"{fact.failure.reason}, {self._options.retries:g} times again"
             self._leave(reply.line, Failure(Kind.STALLED, reason, fact.failure.code))
         else:
             del self._replies[fact.reply]
@@ -259,7 +212,7 @@ class Core:
             if number is None or number not in self._lines:
                 continue
             still = self._now - reply.moved_at
-            if still >= self.options.stall_s:
+            if still >= self._options.stall_s:
                 self._leave(number, Failure(Kind.STALLED, f"nothing of a reply came in {still:.1f} s"))
 
     def _end_drained(self) -> None:
@@ -276,17 +229,17 @@ class Core:
         if coming is not None and coming.ready:
             self._take_over(forced=False)
             return
-        refused = [self.refusals[e] for e in range(len(self.endpoints)) if self._refused(e)]
-        if len(refused) == len(self.endpoints):
-            cause = outage.cause if outage.cause and outage.cause.kind is Kind.REFUSED else refused[0][1]
-            self._give_up(cause)
-        elif self._now >= outage.since + self.options.give_up_s:
+        refused = self._endpoints.all_refused(self._now)
+        if refused is not None:
+            cause = outage.cause
+            self._give_up(cause if cause is not None and cause.kind is Kind.REFUSED else refused)
+        elif self._now >= outage.since + self._options.give_up_s:
             cause = outage.cause or Failure(Kind.UNREACHABLE, "no session opened")
-            self._give_up(Failure(cause.kind, f"{cause.reason}; none for {self.options.give_up_s:g} s"))
+            self._give_up(Failure(cause.kind, f"{cause.reason}; none for {self._options.give_up_s:g} s"))
         elif coming is None:
             reason = f.Reason.FIRST if outage.endpoint is None else f.Reason.FAILURE
-            self._open(reason, prefer=self._preference(outage))
-        elif self._now >= coming.begun_at + self.options.open_s and self._coming is not None:
+            self._open(reason, self._endpoints.preference(outage.endpoint, outage.cause))
+        elif self._now >= coming.begun_at + self._options.open_s and self._coming is not None:
             self._leave(self._coming, self._too_slow())
             self._recover()
 
@@ -297,14 +250,14 @@ class Core:
         reason = self._wanted or self._due(active)
         if self._coming is None:
             if reason is not None:
-                order = range(active.endpoint) if reason is f.Reason.PREFERRED else range(len(self.endpoints))
-                self._open(reason, prefer=list(order))
+                most = active.endpoint if reason is f.Reason.PREFERRED else len(self._endpoints)
+                self._open(reason, range(most))
             return
         coming = self._lines[self._coming]
         if not coming.ready:
-            if self._now >= coming.begun_at + self.options.open_s:
+            if self._now >= coming.begun_at + self._options.open_s:
                 self._leave(self._coming, self._too_slow())
-        elif self._now >= self._forced_at(active):
+        elif self._now >= active.forced_at(self._options):
             self._take_over(forced=not self._quiet())
         elif self._quiet():
             if coming.outdated:
@@ -325,8 +278,7 @@ class Core:
         if line.reason is f.Reason.COMPACTION:
             self._compacted_at = self._now
         self._active, self._coming, self._outage, self._wanted = number, None, None, None
-        self._active_since = self._now
-        self._return_at = self._now + self.options.return_s if line.endpoint > 0 else math.inf
+        self._return_at = self._now + self._options.return_s if line.endpoint > 0 else math.inf
         self._out.append(f.TakeOver(number, reason, forced, failure, lost_for_s))
         for reply in self._replies.values():
             if reply.line is None:
@@ -337,24 +289,14 @@ class Core:
     def _leave(self, number: int, failure: Failure) -> None:
         line = self._lines.pop(number)
         self._out.append(f.Leave(number, failure))
-        opening = not line.ready
-        if failure.kind is Kind.REFUSED:
-            self.refusals[line.endpoint] = (self._now + self.options.refused_s, failure)
-        options, name = self.options, self.endpoints[line.endpoint]
-        if failure.recovery.counts or (opening and failure.kind is not Kind.REFUSED):
-            self.gate.failed(name, self._now, int(options.trip_after), options.rest_s)
-        tries = self._tries[line.endpoint]
-        tries.count += 1
-        # A session that worked and dropped is replaced at once; one that would not open waits.
-        turn = tries.count if opening else tries.count - 1
-        tries.not_before = self._now + backoff_s(turn, options.retry_s, options.retry_most_s, self.random())
+        self._endpoints.failed(line.endpoint, failure, self._now, opening=not line.ready)
         for reply in self._replies.values():
             if reply.line == number:
                 reply.line = None
         if number == self._coming:
             self._coming = None
             if line.reason is f.Reason.PREFERRED:
-                self._wanted, self._return_at = None, self._now + self.options.return_s
+                self._wanted, self._return_at = None, self._now + self._options.return_s
         if number == self._active:
             self._active = None
             self._outage = _Outage(self._now, failure, line.endpoint)
@@ -368,64 +310,31 @@ class Core:
         if self._active is not None and self._wanted is None and self._coming is None:
             self._wanted = reason
 
-    def _due(self, active: _Line) -> f.Reason | None:
-        ends_at, cap_s = active.ends_at, active.cap_s
-        if ends_at is not None and cap_s is not None and self._now >= ends_at - self.options.lead_s(cap_s):
+    def _due(self, active: Terms) -> f.Reason | None:
+        if self._now >= active.next_at(self._options):
             return f.Reason.CAP
-        if self._now >= self._return_at and any(self._can(e) for e in range(active.endpoint)):
+        earlier = self._endpoints.pick(range(active.endpoint), self._now)
+        if self._now >= self._return_at and earlier is not None:
             return f.Reason.PREFERRED
         return None
 
-    def _forced_at(self, active: _Line) -> float:
-        if active.ends_at is None or active.cap_s is None:
-            return math.inf
-        return active.ends_at - self.options.forced_s(active.cap_s)
-
     def _quiet(self) -> bool:
-        return not self._replies and all(self._now >= at for at in self._floor_deadlines())
-
-    def _floor_deadlines(self) -> list[float]:
-        floor, options = self._floor, self.options
-        since = (
-            (floor.voice_at, options.lapse_s),
-            (floor.committed_at, options.lapse_s),
-            (floor.transcript_from, options.transcript_s),
-        )
-        return [at + most for at, most in since if at is not None]
-
-    def _refused(self, endpoint: int) -> bool:
-        return endpoint in self.refusals and self._now < self.refusals[endpoint][0]
-
-    def _can(self, endpoint: int) -> bool:
-        return not self._refused(endpoint) and self._ready_at(endpoint) <= self._now
-
-    def _ready_at(self, endpoint: int) -> float:
-        if self._refused(endpoint):
-            return self.refusals[endpoint][0]
-        gate = self.gate.ready_at(self.endpoints[endpoint], self._now)
-        return max(gate, self._tries[endpoint].not_before)
-
-    def _preference(self, outage: _Outage) -> list[int]:
-        order = list(range(len(self.endpoints)))
-        if outage.endpoint is None or outage.cause is None:
-            return order
-        others = [e for e in order if e != outage.endpoint]
-        return [*others, outage.endpoint] if outage.cause.recovery.elsewhere else [outage.endpoint, *others]
+        return not self._replies and self._floor.quiet(self._now)
 
     def _open(self, reason: f.Reason, prefer: Sequence[int]) -> None:
-        endpoint = next((e for e in prefer if self._can(e)), None)
+        endpoint = self._endpoints.pick(prefer, self._now)
         if endpoint is None:
             return
         self._numbers += 1
-        cap = self.options.session_cap_s
+        cap = self._options.session_cap_s
         ends_at = self._now + cap if cap is not None else None
-        self._lines[self._numbers] = _Line(endpoint, reason, self._now, ends_at=ends_at, cap_s=cap)
+        self._lines[self._numbers] = Terms(endpoint, reason, self._now, ends_at=ends_at, cap_s=cap)
         self._coming = self._numbers
-        self.gate.begin(self.endpoints[endpoint], self._now)
+        self._endpoints.begin(endpoint, self._now)
         self._out.append(f.OpenLine(self._numbers, endpoint, reason))
 
     def _too_slow(self) -> Failure:
-        return Failure(Kind.UNREACHABLE, f"no session opened in {self.options.open_s:g} s")
+        return Failure(Kind.UNREACHABLE, f"no session opened in {self._options.open_s:g} s")
 
     def _give_up(self, failure: Failure) -> None:
         self.over = True
@@ -437,33 +346,31 @@ class Core:
     def _deadlines(self) -> list[float]:
         due = [r.ask_at for r in self._replies.values() if r.ask_at is not None and self._active is not None]
         served = (r for r in self._replies.values() if r.line is not None and r.line in self._lines)
-        due += [r.moved_at + self.options.stall_s for r in served]
+        due += [r.moved_at + self._options.stall_s for r in served]
         coming = self._lines.get(self._coming) if self._coming is not None else None
         if coming is not None and not coming.ready:
-            due.append(coming.begun_at + self.options.open_s)
+            due.append(coming.begun_at + self._options.open_s)
         if self._active is None:
             if self._outage is not None:
-                due.append(self._outage.since + self.options.give_up_s)
+                due.append(self._outage.since + self._options.give_up_s)
                 if coming is None:
-                    due.append(min(self._ready_at(e) for e in range(len(self.endpoints))))
+                    due.append(self._endpoints.soonest(self._now))
             return due
         active = self._lines[self._active]
         if coming is None:
             due += self._opening_deadlines(active)
         elif coming.ready:
-            due.append(self._forced_at(active))
-            due += [at for at in self._floor_deadlines() if at > self._now]
+            due.append(active.forced_at(self._options))
+            due += [at for at in self._floor.until() if at > self._now]
         return due
 
-    def _opening_deadlines(self, active: _Line) -> list[float]:
-        endpoints = range(len(self.endpoints))
-        soonest = min(self._ready_at(e) for e in endpoints)
+    def _opening_deadlines(self, active: Terms) -> list[float]:
+        soonest = self._endpoints.soonest(self._now)
         due: list[float] = []
         if self._wanted is not None:
             due.append(soonest)
-        if active.ends_at is not None and active.cap_s is not None:
-            due.append(max(active.ends_at - self.options.lead_s(active.cap_s), soonest))
-        earlier = [self._ready_at(e) for e in range(active.endpoint)]
+        due.append(max(active.next_at(self._options), soonest))
+        earlier = [self._endpoints.ready_at(e, self._now) for e in range(active.endpoint)]
         if earlier and self._return_at != math.inf:
             due.append(max(self._return_at, min(earlier)))
         return due

@@ -10,9 +10,9 @@ The application's replies are `replies.Replies`; this class opens, fills, switch
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 from livekit import rtc
 from livekit.agents import llm
@@ -25,13 +25,13 @@ from antiphon.plugins.continuity.failures import Failure, Kind, classify
 from antiphon.plugins.continuity.ledger import Ledger
 from antiphon.plugins.continuity.line import Line, Setup, close_session
 from antiphon.plugins.continuity.options import Continuity
-from antiphon.plugins.continuity.speech import Speech, Turn
+from antiphon.plugins.continuity.speech import Speech
+from antiphon.plugins.continuity.tasks import Tasks
 
 __all__ = ["Compact", "Exchange", "Owner"]
 
 log = get_logger(__name__)
 
-_T = TypeVar("_T")
 Compact = Callable[[llm.ChatContext], Awaitable[llm.ChatContext]]
 _GIVE_TIMES = 5  # the conversation may go on while it is being given; chosen
 
@@ -100,6 +100,7 @@ class Exchange:
         self.setup = Setup()
         self.speech = Speech(options.replay_most_s, options.replay_lead_s, options.voice_dbfs)
         self.counters = Counters()
+        self.tasks = Tasks()
         self.lines: dict[int, Line] = {}
         self.active: Line | None = None
         self.closed = False
@@ -107,11 +108,8 @@ class Exchange:
         self._facts: deque[f.Fact] = deque()
         self._telling = False
         self._timer: asyncio.TimerHandle | None = None
-        self._tasks: set[asyncio.Task[Any]] = set()
-        self._closing: set[asyncio.Task[None]] = set()
         self._opening: dict[int, asyncio.Task[None]] = {}
         self._syncing: asyncio.Task[None] | None = None
-        self._unwritten: OrderedDict[str, list[rtc.AudioFrame]] = OrderedDict()
 
     @property
     def now(self) -> float:
@@ -205,7 +203,7 @@ class Exchange:
                 line.live = True
                 self.tell(f.LineOpened(self.now, line.number))
 
-        self._opening[line.number] = self.spawn(opened())
+        self._opening[line.number] = self.tasks.spawn(opened())
 
     async def _set_up(self, line: Line) -> None:
         if line.reason is f.Reason.COMPACTION:
@@ -218,7 +216,7 @@ class Exchange:
         if line.version >= 0 and not line.session.capabilities.mutable_chat_context:
             model = self._models[line.endpoint]
             old = line.renew(model.session(turn_detection_disabled=self._turn_detection_disabled))
-            self._shut(close_session(old, line.number))
+            self.tasks.spawn(close_session(old, line.number), to_the_end=True)
             await line.set_up(self.setup)
         for _ in range(_GIVE_TIMES):
             version = self.ledger.version
@@ -230,7 +228,7 @@ class Exchange:
         """What a line is given of the conversation."""
         owed = self._owner.owed()
         left = {t.item_id for t in self.speech.turns if t.item_id and (t.number <= owed or not t.written)}
-        return self.ledger.seed(cut=line.cut, leave_out=left, audio_of=self._unwritten.get)
+        return self.ledger.seed(cut=line.cut, leave_out=left, audio_of=self.speech.sound_of)
 
     def changed(self) -> None:
         """The conversation went on."""
@@ -328,7 +326,7 @@ class Exchange:
             return
         line.synced.clear()
         if self._syncing is None or self._syncing.done():
-            self._syncing = self.spawn(self._resync(line))
+            self._syncing = self.tasks.spawn(self._resync(line))
 
     async def _resync(self, line: Line) -> None:
         for _ in range(_GIVE_TIMES):
@@ -377,33 +375,17 @@ class Exchange:
         if opening is not None and opening is not asyncio.current_task():
             opening.cancel()
         line.detach()
-        self._shut(line.close())
+        self.tasks.spawn(line.close(), to_the_end=True)
 
     # What the person said.
 
     def answered(self, upto: int) -> None:
-        """Turns have their reply: their sound is kept only where their words are not known."""
-        done = self.speech.answered(upto)
-        for turn in done:
-            if not turn.written and turn.item_id is not None:
-                self._unwritten[turn.item_id] = turn.frames
-        while len(self._unwritten) > 1 and _seconds(self._unwritten) > self._options.replay_most_s:
-            dropped, _ = self._unwritten.popitem(last=False)
-            log.debug("a turn without a transcript is no longer kept", item=dropped)
-        if done:
+        """Turns up to a number have their reply."""
+        if self.speech.answered(upto):
             self.ledger.touch()
             self.changed()
 
-    def written(self, item_id: str) -> None:
-        """The words of a message are known."""
-        self.speech.written(item_id)
-        self._unwritten.pop(item_id, None)
-
-    def named(self, item_id: str) -> Turn | None:
-        """The oldest turn without a name became this message."""
-        return self.speech.became(item_id)
-
-    # Tasks and other people's code.
+    # Other people's code.
 
     def guard(self, work: Callable[[], object]) -> None:
         """Does something to the active line; its failure to do so is a failure of the line."""
@@ -417,38 +399,12 @@ class Exchange:
             log.warning("a session raised", line=line.number, error=f"{type(error).__name__}: {error}")
             self.fail(line.number, classify(error, recoverable=False, live=True))
 
-    def _shut(self, work: Coroutine[Any, Any, None]) -> None:
-        task = self.spawn(work)
-        self._closing.add(task)
-        task.add_done_callback(self._closing.discard)
-
-    def spawn(self, work: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:
-        """Runs something that is awaited, or cancelled, when the call ends."""
-        task = self._loop.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-        return task
-
-    def _done(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            what = f"{type(error).__name__}: {error}"
-            log.error("continuity failed at something", error=what, exc_info=error)
-
     async def aclose(self) -> None:
         """Closes every line."""
         self.closed = True
         if self._timer is not None:
             self._timer.cancel()
-        waits = set(self._tasks)
+        self.tasks.cancel()
         for number in list(self.lines):
             self._close(number)
-        for task in waits - self._closing:
-            task.cancel()
-        current = asyncio.current_task()
-        while left := [task for task in self._tasks if task is not current]:
-            await asyncio.gather(*left, return_exceptions=True)
-
-
-def _seconds(turns: OrderedDict[str, list[rtc.AudioFrame]]) -> float:
-    return sum(frame.duration for frames in turns.values() for frame in frames)
+        await self.tasks.join()

@@ -163,7 +163,7 @@ class Listening:
             if line.session.capabilities.turn_detection and not line.replayed:
                 exchange.speech.commit()
                 exchange.tell(f.Committed(exchange.now, line.session.capabilities.user_transcription))
-            exchange.named(item.id)
+            exchange.speech.became(item.id)
         line.born.add(item.id)
         after = line.name(event.previous_item_id) if event.previous_item_id is not None else None
         exchange.ledger.place(item, after)
@@ -175,7 +175,7 @@ class Listening:
         name = line.name(event.item_id)
         if event.is_final:
             news = exchange.ledger.user_said(name, event.transcript)
-            exchange.written(name)
+            exchange.speech.written(name)
             if all(turn.written for turn in exchange.speech.turns):
                 exchange.tell(f.Transcribed(exchange.now))
             exchange.changed()

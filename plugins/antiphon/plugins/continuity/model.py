@@ -14,7 +14,8 @@ from livekit.agents.llm.chat_context import MetricsMetadata
 
 from antiphon.agents.errors import ConfigError
 from antiphon.plugins.continuity.breaker import SHARED, Breakers
-from antiphon.plugins.continuity.core import Core, Refusals
+from antiphon.plugins.continuity.core import Core
+from antiphon.plugins.continuity.endpoints import Refusals
 from antiphon.plugins.continuity.events import Counters, Failover, Handoff
 from antiphon.plugins.continuity.exchange import Compact
 from antiphon.plugins.continuity.ledger import shortened

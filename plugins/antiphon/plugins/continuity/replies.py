@@ -126,7 +126,7 @@ class Replies:
             if reply.pump is None:
                 self._owe(reply)
             else:
-                self._exchange.spawn(self._drain(reply, reply.pump))
+                self._exchange.tasks.spawn(self._drain(reply, reply.pump))
 
     def give_up(self, error: Exception) -> None:
         """None will come any more."""
@@ -162,7 +162,7 @@ class Replies:
         if line.synced.is_set():
             self._request(reply, line)
         else:
-            self._exchange.spawn(self._when_synced(reply, line))
+            self._exchange.tasks.spawn(self._when_synced(reply, line))
 
     async def _when_synced(self, reply: Reply, line: Line) -> None:
         await line.synced.wait()
@@ -217,7 +217,7 @@ class Replies:
             reply.future.set_result(made)
             self._emit(made)
         self._moved(reply)
-        reply.pump = self._exchange.spawn(self._pump(reply, line, event))
+        reply.pump = self._exchange.tasks.spawn(self._pump(reply, line, event))
 
     async def _pump(self, reply: Reply, line: Line, event: llm.GenerationCreatedEvent) -> None:
         try:

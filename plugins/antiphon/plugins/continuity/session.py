@@ -169,7 +169,7 @@ class ContinuousSession(llm.RealtimeSession[Literal["handoff", "failover"]]):
 
     async def _on_line(self, line: Line, work: Coroutine[Any, Any, None]) -> None:
         """Waits for something that a session is given, but not longer than the session lives."""
-        task = self._exchange.spawn(_settled(work))
+        task = self._exchange.tasks.spawn(_settled(work))
         lost = asyncio.ensure_future(line.lost.wait())
         try:
             # The task of a lost session is left to end by itself: it has a timeout of its own.

@@ -8,7 +8,7 @@ would answer it. Frames are kept as they came; nothing is decoded but for its le
 from __future__ import annotations
 
 import math
-from collections import deque
+from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -23,7 +23,7 @@ SHORTEST_TURN_S = 0.1  # s; OpenAI commits nothing shorter (input_audio_buffer_c
 def level_dbfs(frame: rtc.AudioFrame) -> float:
     """RMS of a frame of int16 audio, dB relative to full scale; -inf for silence."""
     samples = np.frombuffer(frame.data, dtype=np.int16).astype(np.float32)
-    power = float(np.mean(samples * samples)) if len(samples) else 0.0
+    power = float(np.dot(samples, samples)) / len(samples) if len(samples) else 0.0
     return 10 * math.log10(power / 32768**2) if power > 0 else -math.inf
 
 
@@ -59,6 +59,7 @@ class Speech:
     voice_dbfs: float
     turns: deque[Turn] = field(default_factory=deque)
     """Committed and not answered, oldest first."""
+    _unwritten: OrderedDict[str, list[rtc.AudioFrame]] = field(default_factory=OrderedDict)
     _open: deque[tuple[rtc.AudioFrame, bool]] = field(default_factory=deque)
     _open_s: float = 0.0
     _voiced_s: float = 0.0
@@ -132,13 +133,29 @@ class Speech:
 
     def written(self, item_id: str) -> None:
         """The words of a message are known, or will never be."""
+        self._unwritten.pop(item_id, None)
         for turn in self.turns:
             if turn.item_id == item_id:
                 turn.written = True
 
-    def answered(self, upto: int) -> list[Turn]:
-        """All turns up to a number have their reply; returns them."""
-        done: list[Turn] = []
+    def answered(self, upto: int) -> bool:
+        """All turns up to a number have their reply: sound is kept only where the words are not known.
+
+        Returns:
+            Whether there were any.
+        """
+        any_there = False
         while self.turns and self.turns[0].number <= upto:
-            done.append(self.turns.popleft())
-        return done
+            turn, any_there = self.turns.popleft(), True
+            if not turn.written and turn.item_id is not None:
+                self._unwritten[turn.item_id] = turn.frames
+        while len(self._unwritten) > 1 and self._unwritten_s() > self.most_s:
+            self._unwritten.popitem(last=False)
+        return any_there
+
+    def sound_of(self, item_id: str) -> list[rtc.AudioFrame] | None:
+        """The sound of a message whose words are not known."""
+        return self._unwritten.get(item_id)
+
+    def _unwritten_s(self) -> float:
+        return sum(frame.duration for frames in self._unwritten.values() for frame in frames)
