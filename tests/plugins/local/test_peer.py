@@ -145,6 +145,20 @@ async def test_a_sideband_sees_and_does_what_the_peer_does() -> None:
         assert server.sessions  # a sideband's end ends nothing
 
 
+async def test_a_dropped_call_says_nothing_to_its_client() -> None:
+    async with ScriptedServer([Say("Hi.", audio=tone(5.0))]) as server, Caller(server.base_url) as caller:
+        await caller.call()
+        caller.send("response.create")
+        await caller.hear(loud=True)
+        calls = list(server._tasks)
+        server.drop_all()
+        await asyncio.wait_for(asyncio.gather(*calls), 10)
+        assert not server.sessions
+        await caller.hear(loud=False, frames=3)
+        assert not caller.closed.is_set()
+        assert caller.peer.connectionState == "connected"
+
+
 @pytest.mark.parametrize("how", ["peer", "hangup", "expiry"])
 async def test_a_call_ends_for_both_sides(how: str) -> None:
     async with ScriptedServer() as server, Caller(server.base_url) as caller:

@@ -30,6 +30,7 @@ def test_it_says_what_it_is_and_where_and_ends_with_a_signal(number: signal.Sign
         assert re.search(r"brain +built-in demonstration brain", said)
         found = re.search(r"OPENAI_BASE_URL +(http://127\.0\.0\.1:\d+)/v1", said)
         assert found, said
+        assert f"{found[1]}/v1/realtime/calls" in said
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with opener.open(found[1] + "/healthz", timeout=5) as answer:
             assert answer.status == 200

@@ -12,7 +12,6 @@ import re
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from functools import partial
-from typing import Any
 
 from aioice.candidate import Candidate
 from aioice.ice import Connection
@@ -167,11 +166,14 @@ class PeerTransport:
             self._send(self._channel, text)
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
-        self.drop()
+        self._end()
         if self._closing is not None:
             await asyncio.shield(self._closing)
 
     def drop(self) -> None:
+        self._end(abruptly=True)
+
+    def _end(self, *, abruptly: bool = False) -> None:
         if self._closed:
             return
         self._closed = True
@@ -179,24 +181,28 @@ class PeerTransport:
             self._timer.cancel()
         self._tracks.close()
         self._inbox.put_nowait(None)
-        self._closing = asyncio.create_task(self._hang_up(), name="antiphon-model-peer")
+        self._closing = asyncio.create_task(self._hang_up(abruptly), name="antiphon-model-peer")
 
-    async def _hang_up(self) -> None:
+    async def _hang_up(self, abruptly: bool) -> None:
         try:
+            if abruptly:  # the sockets first, so that nothing is said any more
+                await asyncio.gather(*(connection.close() for connection in self._connections()))
             await self._peer.close()
         except Exception as error:  # a peer that aiortc has half made cannot always be unmade
             log.warning("a WebRTC peer did not close", error=str(error) or type(error).__name__)
 
     def _bind(self) -> None:
         """Has ports opened on the addresses given, be it loopback, and on no other."""
-        if self._addresses is None:
-            return
+        if self._addresses is not None:
+            for connection in self._connections():
+                gather = partial(_gather, connection, list(self._addresses))
+                connection.get_component_candidates = gather  # type: ignore[method-assign]
+
+    def _connections(self) -> list[Connection]:
         transports = {self._audio.receiver.transport.transport}
         if self._peer.sctp is not None:
             transports.add(self._peer.sctp.transport.transport)
-        for transport in transports:
-            connection: Any = transport.iceGatherer._connection
-            connection.get_component_candidates = partial(_gather, connection, list(self._addresses))
+        return [transport.iceGatherer._connection for transport in transports]
 
     def _on_track(self, track: MediaStreamTrack) -> None:
         if self._audio.receiver.track is track:
@@ -208,7 +214,7 @@ class PeerTransport:
             return
         self._channel = channel
         channel.on("message", self._on_message)
-        channel.on("close", self.drop)
+        channel.on("close", self._end)
         if self._timer is not None:
             self._timer.cancel()
         waiting, self._waiting = self._waiting, []
@@ -225,7 +231,7 @@ class PeerTransport:
 
     def _on_state(self) -> None:
         if self._peer.connectionState in ("failed", "closed"):
-            self.drop()
+            self._end()
 
     def _send(self, channel: RTCDataChannel, text: str) -> None:
         if channel.readyState != "open":
@@ -243,7 +249,7 @@ class PeerTransport:
 
     def _give_up(self) -> None:
         log.warning("a WebRTC peer was answered and never opened its channel", waited_s=CONNECT_S)
-        self.drop()
+        self._end()
 
 
 def _check(offer: str) -> None:
