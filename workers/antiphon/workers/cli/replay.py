@@ -21,6 +21,7 @@ from antiphon.workers.cli.common import Progress, console, progress
 
 if TYPE_CHECKING:
     from antiphon.agents.options import TurnTaking
+    from antiphon.workers.replay.curve import Remembered
     from antiphon.workers.replay.engine import Replayed, Setup
     from antiphon.workers.replay.mix import Case
     from antiphon.workers.replay.score import Outcome
@@ -211,8 +212,7 @@ def _corpus(
     html: Path | None,
     as_json: bool,
 ) -> None:
-    from antiphon.workers.replay import mix
-    from antiphon.workers.replay.engine import replay as run
+    from antiphon.workers.replay import curve
     from antiphon.workers.replay.figures import figures
     from antiphon.workers.replay.report import outcomes_table, record, score_table
     from antiphon.workers.replay.score import judge
@@ -223,16 +223,17 @@ def _corpus(
         except OSError as error:
             raise MediaError("the folder cannot be made", value=f"{plot}: {error}") from None
     began = time.monotonic()
+    setup, memory = curve.remembering(setup), curve.Remembered()
     with progress("Reading clips") as told:
         cases = wanted.cases(told)
         done: list[tuple[Case, Replayed | None, Outcome]] = []
         for number, case in enumerate(cases):
             told(f"{number + 1} of {len(cases)}: {case.name}")
-            made = run(case.scene, mix.for_case(case, setup), evidence=html is not None)
+            made = memory.replay(case, setup, evidence=html is not None)
             outcome = judge(case, made)
             done.append((case, made if html is not None else None, outcome))
         took = time.monotonic() - began
-        drawn = [] if plot is None else _plot(plot, cases, setup, options, told)
+        drawn = [] if plot is None else _plot(plot, cases, setup, options, memory, told)
     outcomes = [outcome for _, _, outcome in done]
     scored = figures(outcomes)
     if html is not None:
@@ -257,13 +258,14 @@ def _plot(
     cases: Sequence[Case],
     setup: Setup,
     options: Callable[[str], TurnTaking],
+    memory: Remembered,
     told: Progress,
 ) -> list[Path]:
     from antiphon.workers.replay.chart import draw
     from antiphon.workers.replay.curves import find_curves
 
     note = f"agent replay --plot, {time.strftime('%Y-%m-%d')}"
-    return draw(folder, find_curves(cases, setup, options, note=note, told=told))
+    return draw(folder, find_curves(cases, setup, options, note=note, memory=memory, told=told))
 
 
 def _policies(wanted: _Wanted, setup: Setup, options: Callable[[str], TurnTaking]) -> None:
@@ -277,7 +279,7 @@ def _policies(wanted: _Wanted, setup: Setup, options: Callable[[str], TurnTaking
         over = [case for case in wanted.cases(told) if case.clip.label not in ENDPOINTING]
         if not over:
             raise MediaError("no row that is wanted is of a sound over the agent", value=str(wanted.manifest))
-        swept = curve.sweep(over, curve.by_policy(setup, options), told)
+        swept = curve.sweep(over, curve.by_policy(curve.remembering(setup), options), told)
     print(policies_table({name: figures(outcomes) for name, outcomes in swept.items()}), end="")
     print(f"\n`agent {' '.join(sys.argv[1:])}`, {time.strftime('%Y-%m-%d')}, {len(over)} cases.")
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from antiphon.agents.options import POLICIES, TurnTaking
 from antiphon.workers.replay.asking import Remembering, RememberingEstimator
-from antiphon.workers.replay.engine import Setup, replay
+from antiphon.workers.replay.engine import Replayed, Setup, replay
 from antiphon.workers.replay.figures import wilson
 from antiphon.workers.replay.mix import Case, for_case
 from antiphon.workers.replay.packaged import Packaged
@@ -34,11 +34,12 @@ __all__ = [
     "by_silence",
     "endpoint_curve",
     "floor_curve",
+    "remembering",
     "sweep",
 ]
 
-YIELD_AFTER_S: Final = (0.16, 0.22, 0.29, 0.35, 0.42, 0.51, 0.61, 0.74, 0.90, 1.15, 1.50)  # chosen
-ODDS: Final = (-4.0, -3.0, -2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0, 3.0, 4.0)  # chosen
+YIELD_AFTER_S: Final = (0.16, 0.29, 0.42, 0.61, 0.90, 1.15, 1.50)  # chosen
+ODDS: Final = (-4.0, -2.0, -1.0, 0.0, 1.0, 2.0, 4.0)  # chosen
 CEILING_S: Final = (0.35, 0.5, 0.65, 0.8, 1.0, 1.2, 1.5, 2.0)  # chosen
 PACKAGED_S: Final = (0.2, 0.3, 0.4, 0.5, 0.65, 0.8)  # chosen, around livekit-agents' 0.5
 SILENCE_S: Final = (0.20, 0.26, 0.32, 0.38, 0.48, 0.58, 0.70, 0.85, 1.00, 1.20)  # chosen
@@ -67,12 +68,17 @@ class Remembered:
     def __init__(self) -> None:
         self._speech: dict[str, Sequence[float]] = {}
 
+    def replay(self, case: Case, setup: Setup, *, evidence: bool = False) -> Replayed:
+        """Replays a case."""
+        speech = self._speech.get(case.name)
+        replayed = replay(case.scene, for_case(case, setup), speech=speech, evidence=evidence)
+        if case.scene.echo is None and speech is None:
+            self._speech[case.name] = replayed.speech.tolist()
+        return replayed
+
     def run(self, case: Case, setup: Setup) -> Outcome:
         """Replays and scores a case."""
-        replayed = replay(case.scene, for_case(case, setup), speech=self._speech.get(case.name))
-        if case.scene.echo is None and case.name not in self._speech:
-            self._speech[case.name] = replayed.speech.tolist()
-        return judge(case, replayed)
+        return judge(case, self.replay(case, setup))
 
 
 _K = TypeVar("_K", float, str)
@@ -100,6 +106,12 @@ def sweep(
     return found
 
 
+def remembering(setup: Setup) -> Setup:
+    """The setup with judges and an estimator who are asked the same question once, whoever asks it."""
+    turn_end = None if setup.turn_end is None else RememberingEstimator(setup.turn_end)
+    return replace(setup, judges=tuple(map(Remembering, setup.judges)), turn_end=turn_end)
+
+
 def by_duration(setup: Setup) -> dict[float, Setup]:
     """Setups without judges, by `yield_after_s`."""
 
@@ -112,7 +124,6 @@ def by_duration(setup: Setup) -> dict[float, Setup]:
 
 def by_odds(setup: Setup) -> dict[float, Setup]:
     """Setups by log-odds that are added to all three thresholds of the fusion."""
-    remembering = tuple(Remembering(judge) for judge in setup.judges)
 
     def options(shift: float) -> TurnTaking:
         def moved(name: str) -> float:
@@ -129,7 +140,7 @@ def by_odds(setup: Setup) -> dict[float, Setup]:
             resume_at=moved("resume_at"),
         )
 
-    return {shift: replace(setup, judges=remembering, options=options(shift)) for shift in ODDS}
+    return {shift: replace(setup, options=options(shift)) for shift in ODDS}
 
 
 def by_silence(setup: Setup) -> dict[float, Setup]:
@@ -142,29 +153,26 @@ def by_silence(setup: Setup) -> dict[float, Setup]:
 
 def by_ceiling(setup: Setup) -> dict[float, Setup]:
     """Setups with the setup's estimator, by the longest silence."""
-    turn_end = None if setup.turn_end is None else RememberingEstimator(setup.turn_end)
 
     def options(ceiling_s: float) -> TurnTaking:
         silence_s = min(setup.options.silence_s, ceiling_s)
         return replace(setup.options, endpoint_ceiling_s=ceiling_s, silence_s=silence_s)
 
-    return {value: replace(setup, turn_end=turn_end, options=options(value)) for value in CEILING_S}
+    return {value: replace(setup, options=options(value)) for value in CEILING_S}
 
 
 def by_packaged(setup: Setup) -> dict[float, Setup]:
     """Setups with the setup's estimator and livekit-agents' rule, by its shorter wait."""
-    turn_end = None if setup.turn_end is None else RememberingEstimator(setup.turn_end)
 
     def ending(min_s: float) -> Callable[[TurnTaking], Packaged]:
         return lambda _: Packaged(min_s)
 
-    return {value: replace(setup, turn_end=turn_end, endpointer=ending(value)) for value in PACKAGED_S}
+    return {value: replace(setup, endpointer=ending(value)) for value in PACKAGED_S}
 
 
 def by_policy(setup: Setup, options: Callable[[str], TurnTaking]) -> dict[str, Setup]:
     """Setups with each floor policy, by its name; ``options`` makes a policy's numbers."""
-    remembering = tuple(Remembering(judge) for judge in setup.judges)
-    return {name: replace(setup, judges=remembering, options=options(name)) for name in POLICIES}
+    return {name: replace(setup, options=options(name)) for name in POLICIES}
 
 
 def floor_curve(

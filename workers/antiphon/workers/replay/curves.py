@@ -28,6 +28,7 @@ def find_curves(
     options: Callable[[str], TurnTaking],
     *,
     note: str = "",
+    memory: curve.Remembered | None = None,
     told: Callable[[str], None] = lambda _: None,
 ) -> Curves:
     """Runs the cases under every setting of every curve.
@@ -37,11 +38,13 @@ def find_curves(
         setup: What decides; its options are what the curves vary.
         options: Makes a policy's numbers.
         note: What is run; the number of cases is added.
+        memory: Of earlier runs over these cases.
         told: Progress.
     """
     over = [c for c in cases if c.clip.label not in ENDPOINTING and c.scene.echo is None]
     silent = [c for c in cases if c.clip.label in ENDPOINTING]
-    memory = curve.Remembered()
+    setup = curve.remembering(setup)
+    memory = memory or curve.Remembered()
     floors = {"duration alone": curve.sweep(over, curve.by_duration(setup), told, memory)} if over else {}
     policies: dict[str, list[Outcome]] = {}
     if setup.judges and over:
