@@ -73,6 +73,7 @@ def test_rooms_are_looked_at_when_new_told_of_acted_on_or_long_unseen() -> None:
     it.looked(["r"], {"r": Room("r", 0.0)}, 101.0)
     assert it.to_look_at(["r"], 105.9) == []
     assert it.to_look_at(["r"], 106.0) == ["r"]
+    assert it.to_look_at(["r"], 101.5, frozenset(["r"])) == ["r"]
     it.keep([])
     assert it.observed().rooms == {}
 
@@ -90,6 +91,17 @@ def test_a_worker_is_known_until_it_is_long_gone_with_what_it_finished() -> None
     it.link_closed("w", 104.0)
     it.forget([], 105.0)
     assert it.observed().workers == {}
+
+
+def test_the_room_of_an_agent_that_a_worker_began_or_ended_is_looked_at() -> None:
+    it = sight()
+    it.worker(Worker("w", "a", 2, 100.0, serving={AGENT: "r"}))
+    assert it.to_look_at(["r"], 100.0) == ["r"]
+    it.looked(["r"], {"r": Room("r", 0.0)}, 100.0)
+    it.worker(Worker("w", "a", 2, 100.0, serving={AGENT: "r"}))
+    assert it.to_look_at(["r"], 100.0) == []
+    it.worker(Worker("w", "a", 2, 100.0))
+    assert it.to_look_at(["r"], 100.0) == ["r"]
 
 
 def test_a_worker_that_died_serves_nobody() -> None:

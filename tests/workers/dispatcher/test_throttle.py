@@ -84,8 +84,8 @@ def test_no_more_are_begun_than_the_rate_allows(asked: int, rate: float, seconds
     throttle = Throttle(rate=rate, burst=5)
     wanted: list[act.Action] = [act.RemoveParticipant("r", str(n)) for n in range(asked)]
     begun: list[act.Action] = []
-    for step in range(seconds * 10 + 1):
-        begun += throttle.admit([a for a in wanted if a not in begun], step / 10)
+    for step in range(seconds * 4 + 1):
+        begun += throttle.admit(wanted[len(begun) :], step / 4)
     assert len(begun) <= 5 + rate * seconds + 1e-6
     assert begun == wanted[: len(begun)]
 

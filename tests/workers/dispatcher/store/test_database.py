@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from antiphon.agents.errors import ConfigError
 from antiphon.workers.dispatcher.store.database import StoreError, Transaction, engine_for
 
 
@@ -38,10 +39,6 @@ async def test_an_error_of_the_code_inside_goes_through_as_it_is_and_nothing_is_
     await engine.dispose()
 
 
-async def test_a_database_that_cannot_be_written_says_so(tmp_path: Path) -> None:
-    engine = engine_for(f"sqlite:///{tmp_path / 'missing' / 'x.db'}")
-    with pytest.raises(StoreError, match="unable to open database file") as caught:
-        async with Transaction(engine):
-            pass
-    assert caught.value.retryable
-    await engine.dispose()
+def test_a_folder_that_is_missing_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="missing does not"):
+        engine_for(f"sqlite:///{tmp_path / 'missing' / 'x.db'}")

@@ -21,11 +21,13 @@ class Sight:
     Args:
         now: When it began to look, s since the epoch.
         look_every_s: A room in use is looked at at least this often, s.
+        look_soon_s: A room in which something is awaited is, s.
     """
 
-    def __init__(self, now: float, *, look_every_s: float = 5.0) -> None:
+    def __init__(self, now: float, *, look_every_s: float = 5.0, look_soon_s: float = 0.5) -> None:
         self._since = now
         self._look_every_s = look_every_s
+        self._look_soon_s = look_soon_s
         self._rooms: dict[str, Room] = {}
         self._stale: set[str] = set()
         self._workers: dict[str, Worker] = {}
@@ -77,14 +79,22 @@ class Sight:
         """A webhook: the server ended a room."""
         self._rooms[room] = Room(room, at, exists=False, finished=True)
 
-    def to_look_at(self, wanted: Iterable[str], now: float) -> list[str]:
-        """Rooms that should be listed: those of whom something was told, those not seen for a while."""
+    def to_look_at(
+        self, wanted: Iterable[str], now: float, awaited: frozenset[str] = frozenset()
+    ) -> list[str]:
+        """Rooms that should be listed: those of whom something was told, those not seen for a while.
+
+        Args:
+            wanted: All that matter.
+            now: s.
+            awaited: Those of them in which something should happen soon.
+        """
         return [
             name
             for name in wanted
             if name in self._stale
             or (known := self._rooms.get(name)) is None
-            or now - known.seen_at >= self._look_every_s
+            or now - known.seen_at >= (self._look_soon_s if name in awaited else self._look_every_s)
         ]
 
     def mark(self, room: str) -> None:
@@ -110,6 +120,9 @@ class Sight:
     def worker(self, worker: Worker) -> None:
         """A worker told how it stands."""
         known = self._workers.get(worker.id)
+        before = known.serving if known is not None else {}
+        for identity in worker.serving.keys() ^ before.keys():  # came or went: it should be to be seen
+            self._stale.add(worker.serving.get(identity) or before[identity])
         finished = {**known.finished, **worker.finished} if known is not None else worker.finished
         self._workers[worker.id] = replace(worker, finished=finished)
 

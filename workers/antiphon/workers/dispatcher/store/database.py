@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -66,6 +67,9 @@ def engine_for(url: str) -> AsyncEngine:
     if kind != "sqlite":
         shown = parsed.render_as_string(hide_password=True)
         raise ConfigError("store", shown, "sqlite:///path or postgresql://user:password@host/name")
+    folder = Path(parsed.database or ".").absolute().parent
+    if parsed.database not in (None, "", ":memory:") and not folder.is_dir():
+        raise ConfigError("store", url, f"a file in a folder that exists; {folder} does not")
     engine = create_async_engine(parsed.set(drivername="sqlite+aiosqlite"), connect_args={"timeout": 10})
     sa.event.listen(engine.sync_engine, "connect", _set_up_sqlite)
     sa.event.listen(engine.sync_engine, "begin", _begin_immediate)

@@ -262,8 +262,17 @@ class Store:
             held = (await connection.execute(lease)).first()
             if held is None or held[0] != epoch:
                 return False
+            before = await connection.execute(
+                sa.select(schema.calls.c.id, schema.calls.c.phase).where(
+                    schema.calls.c.id.in_([call.id for call in calls])
+                )
+            )
+            known = {row.id: row.phase for row in before}
             await connection.execute(statement, values)
-            await _note(connection, [(call.id, now, call.phase.value, story_of(call)) for call in calls])
+            moved = [call for call in calls if known.get(call.id) != call.phase.value]
+            if moved:
+                told = [(call.id, now, call.phase.value, story_of(call)) for call in moved]
+                await _note(connection, told)
         return True
 
     # Workers, checkpoints, events.
