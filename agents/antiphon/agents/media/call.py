@@ -15,12 +15,13 @@ import asyncio
 import math
 from collections import deque
 from collections.abc import Mapping
-from typing import Protocol, assert_never
+from functools import partial
+from typing import assert_never
 
 import numpy as np
 
 from antiphon.agents import timeline as tl
-from antiphon.agents.interruption import InterruptionController, Occasion, Opinion, Question
+from antiphon.agents.interruption import InterruptionController, Opinion
 from antiphon.agents.interruption import actions as act
 from antiphon.agents.interruption import events as ev
 from antiphon.agents.interruption.evidence import Evidence
@@ -29,14 +30,15 @@ from antiphon.agents.media.apm import AudioProcessing, AudioProcessor
 from antiphon.agents.media.echo import EchoEstimator, EchoReference
 from antiphon.agents.media.gate import Gate
 from antiphon.agents.media.ingress import Ingress, IngressEvents, VoiceDetector
-from antiphon.agents.media.judging import Asker, Memory
+from antiphon.agents.media.inquiries import Inquiries
+from antiphon.agents.media.judging import Asker
 from antiphon.agents.media.noting import EvidenceNotes
 from antiphon.agents.media.playout import Playout, PlayoutEvents
 from antiphon.agents.media.router import Samples
 from antiphon.agents.media.source import Source
 from antiphon.agents.media.tap import Tap
+from antiphon.agents.media.telling import Listener
 from antiphon.agents.media.thread import MediaThread
-from antiphon.agents.media.voicing import Voicing
 from antiphon.agents.media.windows import RATE_IN_HZ, level_dbfs
 from antiphon.agents.options import TurnTaking
 
@@ -47,31 +49,6 @@ _IS_VOICE = 0.5  # probability from which a window sounds like a voice
 _MAY_BE_VOICE = 0.1  # probability below which a window is no voice whatever its level
 
 RATE_HZ = RATE_IN_HZ  # Hz; what the realtime models speak, both ways
-
-
-class Listener(Protocol):
-    """Who carries out what concerns the application. Called on the media thread; must not block."""
-
-    def turn_audio(self, samples: Samples) -> None:
-        """Audio of the person's turn, for the model: mono int16 at `RATE_HZ`, shape (n,)."""
-
-    def turn_committed(self, speech_ended_at: float) -> None:
-        """The turn is complete: have it answered. Comes after all of its audio."""
-
-    def turn_discarded(self) -> None:
-        """The model holds audio of a turn that was none: have it dropped."""
-
-    def floor_yielded(self, reply_id: str, heard: int) -> None:
-        """The reply is flushed at ``heard`` samples: cancel it and cut the model's memory."""
-
-    def speech(self, speaking: bool, at: float) -> None:
-        """The person began or stopped speaking."""
-
-    def playout_started(self, reply_id: str, at: float) -> None:
-        """A reply's first sample went to the transport."""
-
-    def playout_ended(self, reply_id: str, heard: int) -> None:
-        """A reply was heard to its end."""
 
 
 class MediaCall:
@@ -109,10 +86,6 @@ class MediaCall:
         log_fields: Mapping[str, str] | None = None,
     ) -> None:
         self._log = log.bind(**(log_fields or {}))
-        self._asker = asker
-        self._language = language
-        self._asked = True
-        self._voicing = Voicing()
         self._continuous = continuous
         self._media = media
         self._loop = media.loop
@@ -123,7 +96,7 @@ class MediaCall:
         self._at_model = False  # the model holds audio of the turn at hand
         self._reference = EchoReference(RATE_HZ)
         self._echo = EchoEstimator(self._reference)
-        self._memory = Memory(self._echo)
+        self._inquiries = Inquiries(asker, self._echo, language)
         self._evidence = EvidenceNotes(controller.onset, self._reference.stand, self._note)
         self._playout = Playout(
             Tap(source, self._reference),
@@ -212,7 +185,7 @@ class MediaCall:
         self._media.call(self._note_asked, asked)
 
     def _note_asked(self, asked: bool) -> None:
-        self._asked = asked
+        self._inquiries.asked = asked
 
     def _now(self, kind: type[ev.TurnPressed | ev.TurnReleased | ev.TurnCancelled]) -> None:
         self._event(kind(self._loop.time()))
@@ -245,8 +218,7 @@ class MediaCall:
         self._closed = True
         if self._timer is not None:
             self._timer.cancel()
-        if self._asker is not None:
-            self._asker.close()
+        self._inquiries.close()
         self.ingress.close()
 
     # The ingress.
@@ -261,16 +233,16 @@ class MediaCall:
     def _window(self, at: float, window: Samples, speech: float) -> None:
         if speech >= _IS_VOICE:
             self.voice_at = at
-        self._memory.add(at, window, self._echo.window(at, window))
+        frame = self._echo.window(at, window)
+        look = self._soft and _MAY_BE_VOICE <= speech < self._enter
+        voicing = self._inquiries.window(at, window, frame, look=look)
         echo = self._echo.evidence().likeness if speech >= self._voice_from else 0.0
         level = level_dbfs(window) if self._soft else None
-        voicing = self._voicing.window(window, self._soft and _MAY_BE_VOICE <= speech < self._enter)
         self._evidence.window(at, window, speech, echo, level)
         self._event(ev.VadFrame(at, speech, echo, level, voicing))
 
     def _lose(self) -> None:
-        self._memory.forget()
-        self._voicing.reset()
+        self._inquiries.forget()
         self._evidence.lose()
         self._event(ev.InputLost(self._loop.time()))
         self._gate.forget()
@@ -374,15 +346,8 @@ class MediaCall:
                 assert_never(action)
 
     def _ask(self, action: act.AskJudges) -> None:
-        if self._asker is None:
-            return
-        aside = action.occasion is Occasion.ASIDE  # about the whole turn, not its last speech
-        began_at = self._turn_at if aside and self._turn_at is not None else self._voice_at
-        audio, voice_at = self._memory.since(began_at, cleared=True)
-        question = Question(
-            action.occasion, audio, voice_at, action.voiced_s, action.quiet_s, self._language, self._asked
-        )
-        self._asker.ask(question, lambda opinion: self._told(action.speech, opinion))
+        told = partial(self._told, action.speech)
+        self._inquiries.judges(action, self._voice_at, self._turn_at, told)
 
     def _told(self, speech: int | None, opinion: Opinion) -> None:
         now = self._loop.time()
@@ -401,16 +366,12 @@ class MediaCall:
             self._turn_at = self._voice_at
 
     def _ask_turn_end(self, pause: int, quiet_s: float) -> None:
-        if self._asker is None or not self._asker.estimates or self._turn_at is None:
-            return
-        audio, _ = self._memory.since(self._turn_at)
+        self._inquiries.turn_end(quiet_s, self._turn_at, partial(self._estimated, pause))
 
-        def told(estimator: str, probability: float, took_s: float) -> None:
-            now = self._loop.time()
-            self._note(tl.TurnEnd(now, estimator, probability, took_s))
-            self._event(ev.EndOfTurnEstimated(now, probability, pause))
-
-        self._asker.ask_turn_end(audio, quiet_s, told)
+    def _estimated(self, pause: int, estimator: str, probability: float, took_s: float) -> None:
+        now = self._loop.time()
+        self._note(tl.TurnEnd(now, estimator, probability, took_s))
+        self._event(ev.EndOfTurnEstimated(now, probability, pause))
 
     def _yield(self, reply_id: str, reason: str, now: float) -> None:
         heard = self._playout.drop(reply_id, now)
