@@ -73,7 +73,7 @@ async def test_a_press_and_a_release_say_what_was_done(
     key: TalkKey, plane: Plane, timeline: tl.Timeline
 ) -> None:
     plane.notes = {
-        "press": [tl.Hold(1.0, 500)],
+        "press": [tl.Hold(time.monotonic() + 60, 500)],
         "release": [tl.SpeechEnded(2.0, 2.0, 1.0), tl.Commit(2.0, 2.0, 1.25)],
     }
     pressed = await key.press("rpc")
@@ -173,3 +173,32 @@ async def test_an_opened_microphone_ends_the_press(key: TalkKey, timeline: tl.Ti
     key.opened()
     assert not key.down
     assert len(timeline.of(tl.Release)) == 1
+
+
+async def test_an_early_press_is_followed_up_by_the_one_that_is_answered(
+    key: TalkKey, plane: Plane, timeline: tl.Timeline
+) -> None:
+    key.press_early()
+    assert key.down
+    at = time.monotonic()
+    timeline.append(tl.Hold(at, 500))  # before the application's loop had a moment
+    pressed = await key.press("rpc")
+    assert (pressed.done, pressed.silenced) == ("pressed", True)
+    assert timeline.of(tl.Press)[0].at <= at
+    assert plane.done == ["press", "press"]  # the second finds the key down
+    key.press_early()
+    assert plane.done == ["press", "press"]
+    await key.release()
+    assert not key.down
+
+
+async def test_an_early_press_that_nobody_follows_up_can_be_released(
+    key: TalkKey, plane: Plane, options: list[TurnTaking]
+) -> None:
+    key.press_early()
+    await key.cancel("left")
+    assert not key.down
+    assert plane.done == ["press", "cancel"]
+    options[0] = TurnTaking()
+    key.press_early()
+    assert plane.done == ["press", "cancel"]

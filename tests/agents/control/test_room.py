@@ -10,6 +10,8 @@ from typing import Any, cast
 
 import pytest
 from livekit import rtc
+from livekit.rtc._ffi_client import FfiClient
+from livekit.rtc._proto import ffi_pb2
 
 from antiphon.agents.control.changes import LiveChanges
 from antiphon.agents.control.key import KeyResult, TalkKey
@@ -28,6 +30,8 @@ class Room(rtc.EventEmitter[str]):
         self.local_participant = self
         self.connection_state = 0
         self.connected = True
+        self.remote_participants = {"anna", "mallory"}
+        self._ffi_handle = SimpleNamespace(handle=id(self))
 
     def isconnected(self) -> bool:
         return self.connected
@@ -49,6 +53,7 @@ class Key:
     def __init__(self) -> None:
         self.done: list[tuple[str, str]] = []
         self.down = False
+        self.early = 0
         self.changed = asyncio.Event()
         self.refusal: MisuseError | None = None
 
@@ -59,6 +64,9 @@ class Key:
         self.down = what == "press"
         self.changed.set()
         return KeyResult("pressed" if self.down else "committed", held_s=1.23456)
+
+    def press_early(self) -> None:
+        self.early += 1
 
     async def press(self, by: str) -> KeyResult:
         return self._do("press", by)
@@ -125,6 +133,37 @@ async def test_nobody_else_does() -> None:
         assert f"{method} is taken only from the person whom the agent listens to" in message
     assert rig.key.done == []
     assert rig.updates.asked == []
+    await rig.control.aclose()
+
+
+def invoked(rig: Rig, method: str, by: str = "anna", payload: str = "") -> None:
+    """As livekit's thread tells of a request, before the application's loop knows of it."""
+    event = ffi_pb2.FfiEvent()
+    call = event.rpc_method_invocation
+    call.local_participant_handle = rig.room._ffi_handle.handle
+    call.invocation_id, call.method, call.request_id = 1, method, "1"
+    call.caller_identity, call.payload, call.response_timeout_ms = by, payload, 1000
+    FfiClient.instance.queue.put(event)
+
+
+async def test_a_press_does_not_wait_for_the_applications_loop() -> None:
+    rig, other = Rig(), Rig()
+    invoked(rig, "start_turn")
+    assert (rig.key.early, other.key.early) == (1, 0)
+    invoked(rig, "start_turn", by="mallory")
+    invoked(rig, "start_turn", payload="x" * 2000)
+    invoked(rig, "end_turn")
+    assert rig.key.early == 1
+    await rig.control.aclose()
+    invoked(rig, "start_turn")
+    assert rig.key.early == 1
+    await other.control.aclose()
+
+
+async def test_who_has_left_asks_for_nothing_any_more() -> None:
+    rig = Rig()
+    rig.room.remote_participants.clear()
+    assert (await rig.room.refusal("start_turn"))[0] == 403
     await rig.control.aclose()
 
 

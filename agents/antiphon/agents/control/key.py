@@ -79,12 +79,19 @@ class TalkKey:
         self._pressed_at: float | None = None
         self._releasing = 0  # releases that the media plane has not answered yet
         self._waiting: _Once | None = None  # a release that waits for the sound made before it
+        self._early_at: float | None = None
         self._unsubscribe = timeline.subscribe(self._on_event)
+
+    def press_early(self) -> None:
+        """A press that `press` is going to follow up. Any thread; nothing if the key is down."""
+        if self._pressed_at is None and self._options().push_to_talk:
+            self._early_at = time.monotonic()
+            self._call.press_turn()
 
     @property
     def down(self) -> bool:
         """Whether the key is pressed."""
-        return self._pressed_at is not None
+        return self._pressed_at is not None or self._early_at is not None
 
     def close(self) -> None:
         """Listens no more."""
@@ -101,15 +108,17 @@ class TalkKey:
                 "push-to-talk is off: the microphone is open",
                 hint="Turn it on with push_to_talk=True, from the start or in mid-call.",
             )
-        now = time.monotonic()
+        early_at, self._early_at = self._early_at, None
         if self._pressed_at is not None:
-            return KeyResult("nothing", "the key was down already", now - self._pressed_at)
-        self._pressed_at = now
-        self._timeline.append(tl.Press(now, by))
+            held_s = time.monotonic() - self._pressed_at
+            return KeyResult("nothing", "the key was down already", held_s)
+        self._pressed_at = pressed_at = early_at or time.monotonic()
+        self._timeline.append(tl.Press(pressed_at, by))
         if self._waiting is not None:
             self._waiting()
-        events = await self._done(self._call.press_turn)
-        return KeyResult("pressed", silenced=any(isinstance(event, tl.Hold) for event in events))
+        await self._done(self._call.press_turn)
+        silenced = any(hold.at >= pressed_at for hold in self._timeline.of(tl.Hold)[-1:])
+        return KeyResult("pressed", silenced=silenced)
 
     async def release(self, by: By = "application") -> KeyResult:
         """The person's turn is over."""
@@ -181,11 +190,12 @@ class TalkKey:
 
     def _went_up(self, by: By, *, cancelled: bool = False) -> float | None:
         """Notes that the key is up; how long it was down, s."""
-        if self._pressed_at is None:
+        pressed_at = self._early_at if self._pressed_at is None else self._pressed_at
+        self._pressed_at = self._early_at = None
+        if pressed_at is None:
             return None
         now = time.monotonic()
-        held_s = now - self._pressed_at
-        self._pressed_at = None
+        held_s = now - pressed_at
         self._timeline.append(tl.Release(now, by, held_s, cancelled))
         return held_s
 

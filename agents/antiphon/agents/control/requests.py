@@ -18,6 +18,7 @@ __all__ = [
     "ALLOWED_TO_CHANGE",
     "DEFAULT_REMOTE",
     "METHODS",
+    "START_TURN",
     "TALK_ATTRIBUTE",
     "TURN_METHODS",
     "UPDATE_METHOD",
@@ -29,7 +30,8 @@ __all__ = [
     "turn_taking_of",
 ]
 
-TURN_METHODS: Final = ("start_turn", "end_turn", "cancel_turn")
+START_TURN: Final = "start_turn"
+TURN_METHODS: Final = (START_TURN, "end_turn", "cancel_turn")
 """As LiveKit's push-to-talk example names them."""
 UPDATE_METHOD: Final = "antiphon.update"
 METHODS: Final = (*TURN_METHODS, UPDATE_METHOD)
@@ -48,7 +50,7 @@ ALLOWED_TO_CHANGE: Final = (
 """What an application can allow a person to do: the turn methods, the attribute, and each change."""
 DEFAULT_REMOTE: Final = frozenset({"turns", "push_to_talk"})
 
-_MAX_TURN_BYTES = 1024  # of a turn method's payload, which says nothing; chosen
+MAX_TURN_BYTES: Final = 1024  # of a turn method's payload, which says nothing; chosen
 _MAX_UPDATE_BYTES = 15_000  # LiveKit's own limit of an RPC payload is 15 KiB
 _CHANGES = ("instructions", "tools", "voice", "turn_taking", "policy", "push_to_talk")
 
@@ -107,7 +109,7 @@ def check_size(method: str, payload: str) -> None:
     Raises:
         Refused: It is too large.
     """
-    limit = _MAX_UPDATE_BYTES if method == UPDATE_METHOD else _MAX_TURN_BYTES
+    limit = _MAX_UPDATE_BYTES if method == UPDATE_METHOD else MAX_TURN_BYTES
     size = len(payload.encode("utf-8", "surrogatepass"))
     if size > limit:
         raise Refused(TOO_LARGE, f"the payload of {method} has {size} bytes; at most {limit} are taken")

@@ -20,10 +20,12 @@ from livekit import rtc
 from livekit.rtc.room import EventTypes
 
 from antiphon.agents.control.changes import LiveChanges
+from antiphon.agents.control.early import listen, stop_listening
 from antiphon.agents.control.key import By, KeyResult, TalkKey
 from antiphon.agents.control.requests import (
     BAD_REQUEST,
     FORBIDDEN,
+    MAX_TURN_BYTES,
     NOT_NOW,
     REFUSED,
     TALK_ATTRIBUTE,
@@ -60,6 +62,7 @@ class RoomControl:
         self._allowed = allowed
         self._identity: str | None = None
         self._registered = False
+        self._participant_handle = 0
         self._closed = False
         self._leaving: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -85,6 +88,7 @@ class RoomControl:
     async def aclose(self) -> None:
         """Takes no more requests."""
         self._closed = True
+        stop_listening(self._participant_handle)
         self._forget_leaving()
         for name, handler in self._handlers():
             self._room.off(name, handler)
@@ -99,10 +103,17 @@ class RoomControl:
         methods: dict[str, Callable[[str], Coroutine[Any, Any, dict[str, Any]]]] = {}
         if "turns" in self._allowed:
             methods |= zip(TURN_METHODS, (self._start_turn, self._end_turn, self._cancel_turn), strict=True)
+            self._participant_handle = self._room.local_participant._ffi_handle.handle
+            listen(self._participant_handle, self._on_early_press)
         if self._allowed & _CHANGES:
             methods[UPDATE_METHOD] = self._update
         for name, method in methods.items():
             self._room.local_participant.register_rpc_method(name, partial(self._answer, name, method))
+
+    def _on_early_press(self, identity: str, payload: str) -> None:
+        """On livekit's thread, before the request itself is answered."""
+        if identity == self._identity and len(payload) <= MAX_TURN_BYTES and not self._closed:
+            self._key.press_early()
 
     # Requests.
 
@@ -115,7 +126,8 @@ class RoomControl:
         try:
             if self._closed:
                 raise Refused(NOT_NOW, "the call is over")
-            if call.caller_identity != self._identity:
+            here = call.caller_identity in self._room.remote_participants
+            if call.caller_identity != self._identity or not here:
                 raise Refused(FORBIDDEN, f"{name} is taken only from the person whom the agent listens to")
             check_size(name, call.payload)
             return json.dumps(await method(call.payload))

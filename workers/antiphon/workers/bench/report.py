@@ -99,7 +99,7 @@ def _target(name: str, floor: float | None, values: Values) -> tuple[str, Check 
             return "≤ 0 lost, ≤ 30 repeated; read to ±10", lambda v: max(v) <= 10 and min(v) >= -40
         case "model's first audio to ear":
             return "p50 ≤ 70", lambda v: percentile(v, 50) <= 70
-        case "press to silence":
+        case "press to silence" | "press to silence, loop blocked":
             return "p95 ≤ 120", lambda v: percentile(v, 95) <= 120
         case "dispatch to agent in room":
             return "p50 ≤ 450", lambda v: percentile(v, 50) <= 450

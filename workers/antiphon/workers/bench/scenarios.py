@@ -23,7 +23,7 @@ from antiphon.workers.bench.score import Ear, rise_s
 from antiphon.workers.caller import Caller
 from antiphon.workers.caller.caller import MIC_RATE_HZ
 
-__all__ = ["SCENARIOS", "Trial", "cycle", "floor", "settled"]
+__all__ = ["SCENARIOS", "Trial", "block_loop", "cycle", "floor", "settled"]
 
 SCENARIOS = ("response", "resume", "barge-in", "blocked")
 _TRUNCATE = "conversation.item.truncate"
@@ -183,7 +183,7 @@ async def _barge_in(
     events_before = len(caller.events)
     begin = time.monotonic() + 0.3 + 0.5 * dice.random()
     if block:
-        blocked = asyncio.create_task(_block(caller))
+        blocked = asyncio.create_task(block_loop(caller))
         begin = time.monotonic() + 0.35 + 0.3 * dice.random()
     played = await caller.play(bench.clips["interruption"], begin)
     await asyncio.sleep(_BLOCK_S if block else 0.4)
@@ -240,7 +240,7 @@ async def _blocked_audio(caller: Caller, voice: float | None) -> Trial:
         return trial
     late = await settled(caller)
     await asyncio.sleep(max(voice + 1.5 - time.monotonic(), 0.0))
-    span = await _block(caller)
+    span = await block_loop(caller)
     if span is None:
         trial.fail("the loop was not blocked", _STALL)
         return trial
@@ -255,7 +255,7 @@ async def _blocked_audio(caller: Caller, voice: float | None) -> Trial:
     return trial
 
 
-async def _block(caller: Caller) -> tuple[float, float] | None:
+async def block_loop(caller: Caller) -> tuple[float, float] | None:
     """Blocks the application's loop; from when to when it was, or None if it does not say so."""
     told: asyncio.Future[tuple[float, float]] = asyncio.get_running_loop().create_future()
 
