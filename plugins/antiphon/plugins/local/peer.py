@@ -39,7 +39,7 @@ __all__ = ["CHANNEL", "BadOffer", "PeerTransport"]
 log = get_logger(__name__)
 
 CHANNEL = "oai-events"
-CONNECT_S = 15.0  # s from the answer to an open channel; chosen
+CONNECT_S = 30.0  # s from the answer to an open channel; chosen
 _MAX_INBOX = 22 * 1024 * 1024  # bytes of messages that wait to be served; more, and the peer is cut. Chosen.
 _MAX_OUTBOX = 16 * 1024 * 1024  # bytes that wait to go out, likewise
 _MAX_CANDIDATES = 64  # each is an address that gets packets of ours; chosen
