@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from livekit import rtc
 from livekit.agents import llm
@@ -25,43 +25,16 @@ from antiphon.plugins.continuity.failures import Failure, Kind, classify
 from antiphon.plugins.continuity.ledger import Ledger
 from antiphon.plugins.continuity.line import Line, Setup, close_session
 from antiphon.plugins.continuity.options import Continuity
+from antiphon.plugins.continuity.owner import Owner
 from antiphon.plugins.continuity.speech import Speech
 from antiphon.plugins.continuity.tasks import Tasks
 
-__all__ = ["Compact", "Exchange", "Owner"]
+__all__ = ["Compact", "Exchange"]
 
 log = get_logger(__name__)
 
 Compact = Callable[[llm.ChatContext], Awaitable[llm.ChatContext]]
 _GIVE_TIMES = 5  # the conversation may go on while it is being given; chosen
-
-
-class Owner(Protocol):
-    """Whose call it is."""
-
-    def handlers(self, line: Line) -> dict[str, Callable[[Any], None]]:
-        """What listens to a line."""
-
-    def take_over(self, line: Line) -> int:
-        """A line took over: ask it for the replies that are owed. Returns how many."""
-
-    def left(self, line: Line) -> None:
-        """A line failed: its replies are cut."""
-
-    def ask(self, reply: str) -> None:
-        """Ask for a reply again."""
-
-    def fail(self, reply: str, failure: Failure) -> None:
-        """A reply will not come."""
-
-    def gave_up(self, failure: Failure) -> None:
-        """There will be no session."""
-
-    def report(self, event: Handoff | Failover) -> None:
-        """Tell observers."""
-
-    def owed(self) -> int:
-        """Number of the last turn that a reply is owed to; 0 for none."""
 
 
 class Exchange:
