@@ -55,12 +55,9 @@ async def test_a_bridge_and_the_answer_are_heard_as_one_reply(
         assert await call.until(lambda: any(BRIDGE in line.text for line in call.caller.lines))
         thinking.set()
         assert await call.until(lambda: any("the west" in line.text for line in call.caller.lines))
-        said = [item.text_content for item in call.session.history.messages() if item.role == "assistant"]
-        assert said == [BRIDGE, ANSWER]
-        instructions = [
-            r.event["response"].get("instructions") or "" for r in server.events("response.create")
-        ]
-        assert sum("Say exactly" in text for text in instructions) == 1
+        assert await call.until(lambda: said(call) == [BRIDGE, ANSWER]), said(call)
+        asked = [record.event["response"] for record in server.events("response.create")]
+        assert sum("Say exactly" in (response.get("instructions") or "") for response in asked) == 1
         assert not call.errors
 
 
