@@ -38,6 +38,15 @@ def test_the_ffi_that_router_and_source_speak() -> None:
     assert "_ffi_handle" in inspect.getsource(rtc.Track)
 
 
+def test_the_requests_that_a_press_is_seen_in() -> None:
+    """`control/early.py`."""
+    call = ffi_pb2.FfiEvent().rpc_method_invocation
+    for field in ("local_participant_handle", "method", "caller_identity", "payload"):
+        assert hasattr(call, field)
+    source = inspect.getsource(rtc.Room._on_rpc_method_invocation)
+    assert "local_participant_handle == self._local_participant._ffi_handle.handle" in source
+
+
 def test_the_session_methods_that_voice_session_calls_or_overrides() -> None:
     assert list(inspect.signature(AgentSession._update_user_state).parameters) == [
         "self",

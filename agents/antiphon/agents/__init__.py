@@ -14,10 +14,12 @@ if TYPE_CHECKING:
     from antiphon.agents.options import TurnTaking
     from antiphon.agents.session import VoiceSession
     from antiphon.agents.timeline import Timeline
+    from antiphon.agents.usage.budget import Budget
 
 __all__ = [
     "AntiphonError",
     "AudioProcessing",
+    "Budget",
     "ConfigError",
     "ModelError",
     "RoomError",
@@ -29,6 +31,7 @@ __all__ = [
 _HOME = {
     "AntiphonError": "errors",
     "AudioProcessing": "media.apm",
+    "Budget": "usage.budget",
     "ConfigError": "errors",
     "ModelError": "errors",
     "RoomError": "errors",
