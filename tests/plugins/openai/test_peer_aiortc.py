@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from aiortc.mediastreams import MediaStreamError
 
-from antiphon.plugins.openai.peer_aiortc import _Track
+from antiphon.plugins.openai.peer import PeerEvents
+from antiphon.plugins.openai.peer_aiortc import AiortcPeer, _Track
 from antiphon.plugins.webrtc.opus import OpusDecoder
 
+NOBODY = PeerEvents(lambda: None, lambda _: None, lambda _: None, lambda _: None, lambda _: None)
 FRAME = np.full(480, 3000, dtype=np.int16)
 
 
@@ -36,3 +38,12 @@ async def test_a_stopped_track_ends_its_reader() -> None:
     track.stop()
     with pytest.raises(MediaStreamError):
         await track.recv()
+
+
+@pytest.mark.parametrize("loopback", [True, False])
+async def test_loopback_is_offered_where_it_is_wanted(loopback: bool) -> None:
+    peer = AiortcPeer(NOBODY, loopback=loopback)
+    try:
+        assert (" 127.0.0.1 " in await peer.offer()) is loopback
+    finally:
+        await peer.close()

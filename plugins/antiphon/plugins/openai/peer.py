@@ -89,13 +89,16 @@ def peer_thread() -> MediaThread:
         return _thread[1]
 
 
-def make_peer(kind: PeerKind, events: PeerEvents, ice_servers: Sequence[str] = ()) -> PeerTransport:
+def make_peer(
+    kind: PeerKind, events: PeerEvents, ice_servers: Sequence[str] = (), *, loopback: bool = False
+) -> PeerTransport:
     """A peer of that kind. On the loop it shall live on.
 
     Args:
         kind: Whose.
         events: Whom it tells.
         ice_servers: Addresses of STUN servers, ``stun:host:port``. OpenAI needs none.
+        loopback: Whether the other side may be on this machine, which may have no other address.
 
     Raises:
         ConfigError: The package for it is not installed.
@@ -104,10 +107,10 @@ def make_peer(kind: PeerKind, events: PeerEvents, ice_servers: Sequence[str] = (
         if kind == "wrtc":
             from antiphon.plugins.openai.peer_wrtc import WrtcPeer
 
-            return WrtcPeer(events, ice_servers)
+            return WrtcPeer(events, ice_servers, loopback=loopback)
         from antiphon.plugins.openai.peer_aiortc import AiortcPeer
 
-        return AiortcPeer(events, ice_servers)
+        return AiortcPeer(events, ice_servers, loopback=loopback)
     except ImportError as error:
         package = "antiphon[wrtc]" if kind == "wrtc" else "antiphon[webrtc]"
         raise ConfigError(

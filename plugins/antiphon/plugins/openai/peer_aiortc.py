@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from fractions import Fraction
+from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
+from aioice import Candidate
 from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCSessionDescription
 from aiortc.exceptions import InvalidAccessError, InvalidStateError, OperationError
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
@@ -30,7 +32,14 @@ if TYPE_CHECKING:
     from av.stream import Stream
 
     _Packet: TypeAlias = Packet[Stream]
+_CANDIDATES = "get_component_candidates"  # aioice 0.13; test_peer_aiortc pins it
 _MAX_QUEUED = 10  # packets, 200 ms: more would be delay for good
+
+
+def _with_loopback(
+    gather: Callable[..., Awaitable[list[Candidate]]], component: int, addresses: list[str], timeout: int = 5
+) -> Awaitable[list[Candidate]]:
+    return gather(component, [*addresses, "127.0.0.1"], timeout)
 
 
 class _Track(MediaStreamTrack):
@@ -69,9 +78,12 @@ class AiortcPeer:
     Args:
         events: Whom it tells.
         ice_servers: STUN addresses; none, rather than aiortc's default of Google's.
+        loopback: Whether to be reached over 127.0.0.1 too, which aiortc leaves out.
     """
 
-    def __init__(self, events: PeerEvents, ice_servers: Sequence[str] = ()) -> None:
+    def __init__(
+        self, events: PeerEvents, ice_servers: Sequence[str] = (), *, loopback: bool = False
+    ) -> None:
         self._events = events
         servers = [RTCIceServer(urls=address) for address in ice_servers]
         self._peer = RTCPeerConnection(RTCConfiguration(iceServers=servers))
@@ -88,6 +100,8 @@ class AiortcPeer:
         self._channel.on("close", lambda: self._closed("the data channel was closed"))
         self._peer.on("connectionstatechange", self._state_changed)
         self.max_message = DEFAULT_MAX_MESSAGE
+        if loopback:
+            self._add_loopback()
 
     @property
     def packets(self) -> int:
@@ -123,6 +137,14 @@ class AiortcPeer:
         self._track.stop()
         await self._peer.close()
         await self._reader
+
+    def _add_loopback(self) -> None:
+        ends = [transceiver.receiver for transceiver in self._peer.getTransceivers()]
+        for end in (*ends, self._peer.sctp):
+            assert end is not None
+            connection = end.transport.transport.iceGatherer._connection
+            gather = partial(_with_loopback, getattr(connection, _CANDIDATES))
+            setattr(connection, _CANDIDATES, gather)
 
     async def _read(self) -> None:
         async for samples in self._audio:

@@ -8,6 +8,7 @@ and some 25 ms more delay on a clean path.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 from collections.abc import Sequence
 
@@ -49,9 +50,15 @@ class WrtcPeer:
     Args:
         events: Whom it tells.
         ice_servers: STUN addresses.
+        loopback: Whether to be reached over 127.0.0.1 too. For the whole process, from its first peer on.
     """
 
-    def __init__(self, events: PeerEvents, ice_servers: Sequence[str] = ()) -> None:
+    def __init__(
+        self, events: PeerEvents, ice_servers: Sequence[str] = (), *, loopback: bool = False
+    ) -> None:
+        if loopback:
+            with contextlib.suppress(webrtc.InvalidStateError):  # an earlier peer was for elsewhere
+                webrtc.allow_loopback()
         self._events = events
         servers = [webrtc.RTCIceServer(urls=address) for address in ice_servers]
         self._peer = webrtc.RTCPeerConnection(webrtc.RTCConfiguration(ice_servers=servers))

@@ -12,6 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from livekit.agents import APIConnectOptions, utils
 from livekit.agents.llm._realtime.openai import NUM_CHANNELS, SAMPLE_RATE
@@ -78,7 +79,7 @@ class WebRtcSession(WebSocketSession):
         started = time.perf_counter()
 
         def make(events: PeerEvents) -> PeerTransport:
-            return make_peer(model.peer, events, model.ice_servers)
+            return make_peer(model.peer, events, model.ice_servers, loopback=_is_here(options.base_url))
 
         async def post(offer: str) -> Answer:
             return await post_offer(
@@ -116,6 +117,12 @@ class WebRtcSession(WebSocketSession):
             event = event.model_dump(by_alias=True, exclude_unset=True, exclude_defaults=False)
         settings: dict[str, Any] = event["session"]
         return settings
+
+
+def _is_here(url: str) -> bool:
+    """Whether an address is this machine's."""
+    host = urlsplit(url).hostname or ""
+    return host in ("localhost", "::1") or host.startswith("127.")
 
 
 def webrtc_model(
