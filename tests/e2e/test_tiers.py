@@ -52,10 +52,10 @@ async def test_a_bridge_and_the_answer_are_heard_as_one_reply(
         open_call(model=server, session_options={"llm": model}) as call,
     ):
         await call.asked(question)
-        assert await call.until(lambda: any(BRIDGE in line.text for line in call.caller.lines))
+        assert await call.until(lambda: any(BRIDGE in line.text for line in call.caller.lines), 30)
         thinking.set()
-        assert await call.until(lambda: any("the west" in line.text for line in call.caller.lines))
-        assert await call.until(lambda: said(call) == [BRIDGE, ANSWER]), said(call)
+        assert await call.until(lambda: any("the west" in line.text for line in call.caller.lines), 30)
+        assert await call.until(lambda: said(call) == [BRIDGE, ANSWER], 30), said(call)
         asked = [record.event["response"] for record in server.events("response.create")]
         assert sum("Say exactly" in (response.get("instructions") or "") for response in asked) == 1
         assert not call.errors
@@ -74,10 +74,10 @@ async def test_who_goes_on_in_the_wait_does_not_hear_the_answer(
         await call.caller.play(question)
         await asyncio.wait_for(deep.asked.wait(), 10)
         await call.caller.play(interruption)
-        assert await call.until(lambda: any("As you wish" in line.text for line in call.caller.lines))
+        assert await call.until(lambda: any("As you wish" in line.text for line in call.caller.lines), 30)
         thinking.set()
-        assert await call.until(lambda: call.caller.states[-1][1] == "listening")
-        assert await call.until(lambda: said(call) == ["As you wish, then let us do something else."])
+        assert await call.until(lambda: call.caller.states[-1][1] == "listening", 30)
+        assert await call.until(lambda: said(call) == ["As you wish, then let us do something else."], 30)
         assert len(server.events("response.create")) == 2
 
 
@@ -89,10 +89,10 @@ async def test_the_example_asks_its_expert(open_call: Any, question: NDArray[np.
         fast = openai.realtime(base_url=server.base_url, api_key="k", http_session=http)
         model = TieredModel(fast, example.deep_model(), options=example.OPTIONS)
         async with open_call(model=server, session_options={"llm": model}, agent=example.Guide()) as call:
-            assert await call.until(lambda: any("Welcome" in line.text for line in call.caller.lines))
-            assert await call.until(lambda: call.caller.states[-1][1] == "listening")
+            assert await call.until(lambda: any("Welcome" in line.text for line in call.caller.lines), 30)
+            assert await call.until(lambda: call.caller.states[-1][1] == "listening", 30)
             await call.caller.play(question)
-            assert await call.until(lambda: any("nine" in line.text for line in call.caller.lines))
+            assert await call.until(lambda: any("nine" in line.text for line in call.caller.lines), 30)
             outputs = [
                 record.event["item"]["output"]
                 for record in server.events("conversation.item.create", "c")
