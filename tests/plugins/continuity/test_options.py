@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,3 +33,22 @@ def test_leads_are_shares_of_a_short_cap() -> None:
     options = Continuity(session_cap_s=None)
     assert (options.lead_s(3600), options.forced_s(3600)) == (60.0, 5.0)
     assert (options.lead_s(40), options.forced_s(40)) == (10.0, 4.0)
+
+
+def table() -> str:
+    """The documentation's."""
+    lines = ["| option | default | range | what it is |", "|---|---|---|---|"]
+    for spec in fields(Continuity):
+        unit = f" {spec.metadata['unit']}".rstrip()
+        default, allowed = str(spec.default), "True or False"
+        if "low" in spec.metadata:
+            default = "not set" if spec.default is None else f"{spec.default:g}{unit}"
+            allowed = f"{spec.metadata['low']:g} to {spec.metadata['high']:g}{unit}"
+        lines.append(f"| `{spec.name}` | {default} | {allowed} | {spec.metadata['doc']} |")
+    return "\n".join(lines)
+
+
+def test_the_documentation_lists_every_option_as_it_is() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "continuity.md").read_text()
+    written = text.split("<!-- continuity -->\n")[1].split("\n<!-- /continuity -->")[0]
+    assert written == table()
