@@ -10,9 +10,9 @@ import pytest
 
 from antiphon.agents.interruption.judges import Question
 from antiphon.plugins.judges import train_lexical
-from antiphon.plugins.judges.train_lexical import Read, fit
+from antiphon.plugins.judges.train_lexical import START, Read, fit, surprise
 from antiphon.plugins.judges.training import voices
-from antiphon.plugins.judges.trust import TINY_EN
+from antiphon.plugins.judges.trust import TINY_EN, Trust
 from antiphon.plugins.local.ears import Reading
 
 
@@ -24,32 +24,39 @@ def material(seed: int = 0) -> list[Read]:
     """Words that were read surely, and sounds of which words were made half-heartedly."""
     rng = np.random.default_rng(seed)
     made = []
-    for _ in range(200):
+    for _ in range(40):
         made.append(read("turn", "Stop.", rng.uniform(0.15, 0.9), rng.uniform(0.0, 0.5)))
         made.append(read("backchannel", "Yeah.", rng.uniform(0.15, 0.9), rng.uniform(0.0, 0.5)))
-        made.append(read("vocal", "Oh.", rng.uniform(0.01, 0.3), rng.uniform(0.3, 1.0)))
+        made.append(read("vocal", "Stop.", rng.uniform(0.01, 0.2), rng.uniform(0.4, 1.0)))
     return made
 
 
 def test_words_are_believed_and_what_was_made_of_sounds_is_not() -> None:
     trust = fit(material())
-    assert trust.likely_slope > 0
-    assert trust.no_speech_slope > 0
     assert trust.of(math.log(0.6), 1.0, 0.1) > 0.9
-    assert trust.of(math.log(0.05), 1.0, 0.8) < 0.1
-    assert -3.0 < trust.likely < -0.5
+    assert trust.of(math.log(0.02), 1.0, 0.9) < 0.1
 
 
-def test_what_a_reading_has_no_opinion_on_counts_as_unreadable() -> None:
-    assert read("turn", "Stop.", 0.5, 0.1).evidence == pytest.approx((math.log(0.5), 0.1))
-    assert read("turn", "♪", 0.5, 0.1).evidence[0] < -10
-    assert read("backchannel", "Stop.", 0.5, 0.1).spoken
-    assert not read("vocal", "Yeah.", 0.5, 0.1).spoken
+def test_the_fit_surprises_less_than_curves_that_believe_all_or_nothing() -> None:
+    read = material()
+    best = surprise(read, fit(read))
+    assert best < surprise(read, Trust(-50.0, 3.5, 2.3))
+    assert best < surprise(read, Trust(50.0, 3.5, 2.3))
 
 
-def test_readings_without_an_opinion_change_nothing() -> None:
-    silent = [read("noise", "Thank you.", 0.9, 0.9)] * 50
-    assert fit(material() + silent) == fit(material())
+def test_what_the_material_cannot_tell_from_the_best_stays() -> None:
+    few = [read("turn", "Stop.", 0.6, 0.1), read("backchannel", "Yeah.", 0.6, 0.1)]
+    assert fit(few) == START
+    assert fit(material(), Trust(50.0, 3.5, 2.3)) != Trust(50.0, 3.5, 2.3)
+
+
+def test_what_is_wrong_and_sure_surprises_most() -> None:
+    trust = Trust(-2.2, 3.5, 2.3)
+    right, wrong = (surprise([read("turn", text, 0.8, 0.1)], trust) for text in ("Stop.", "Yeah."))
+    none = surprise([read("turn", "Thank you.", 0.8, 0.1)], trust)
+    assert right < none < wrong
+    assert none == pytest.approx(math.log(2))
+    assert surprise([read("noise", "Stop.", 0.8, 0.1)], trust) > 1.0
 
 
 class Judge:

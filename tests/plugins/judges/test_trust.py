@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from antiphon.plugins.judges.trust import BASE, TINY_EN, Trust, a_word, curve
+from antiphon.plugins.judges.trust import BASE, TINY_EN, Trust, curve
 
 
 @pytest.mark.parametrize("model", [TINY_EN, BASE])
@@ -22,8 +22,8 @@ def test_half_is_where_it_says() -> None:
 
 
 def test_the_first_word_costs_twice_what_a_further_one_does() -> None:
-    assert a_word(-2.0, 1.0) == -2.0
-    assert a_word(-4.0, 3.0) == -2.0
+    trust = Trust(likely=-2.0, likely_slope=3.0, no_speech_slope=2.0)
+    assert trust.of(-2.0, 1.0, 0.2) == trust.of(-4.0, 3.0, 0.2)
 
 
 def test_a_model_without_a_curve_is_an_error() -> None:

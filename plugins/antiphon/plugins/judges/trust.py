@@ -40,7 +40,7 @@ class Trust:
             words: How many it has.
             no_speech: Whisper's probability that there was no speech.
         """
-        likely = a_word(logprob, words) - self.likely
+        likely = _a_word(logprob, words) - self.likely
         value = self.likely_slope * likely + self.no_speech_slope * (0.5 - no_speech)
         return 1.0 / (1.0 + math.exp(-min(max(value, -50.0), 50.0)))
 
@@ -49,7 +49,7 @@ class Trust:
         return asdict(self)
 
 
-def a_word(logprob: float, words: float) -> float:
+def _a_word(logprob: float, words: float) -> float:
     """Log-probability a word. The first costs about twice what each further one does: whether there is a
     capital, a full stop, an end."""
     return logprob / ((words + 1.0) / 2.0)
