@@ -11,6 +11,7 @@ from pathlib import Path
 import aiohttp
 import numpy as np
 import pytest
+from aiortc import RTCPeerConnection
 
 from antiphon.plugins.local.peer import BadOffer, PeerTransport
 from antiphon.plugins.local.testing import Say, ScriptedServer, tone
@@ -120,6 +121,42 @@ async def test_a_voice_over_the_reply_interrupts_it(clip) -> None:
         assert heard["transcript"] == "What is the weather?"
         second = caller.of("response.created")[1]["response"]["id"]
         assert caller.of("output_audio_buffer.stopped")[0]["response_id"] == second
+
+
+def lose(peer: RTCPeerConnection, rate: float, seed: int) -> None:
+    """Drops that part of what a peer sends, media and events alike."""
+    transport, rng = peer.getSenders()[0].transport.transport, random.Random(seed)
+    send = transport._send
+
+    async def lossy(data: bytes) -> None:
+        if rng.random() >= rate:
+            await send(data)
+
+    transport._send = lossy  # type: ignore[method-assign]
+
+
+async def test_a_conversation_goes_on_under_loss(clip) -> None:
+    """5 % of all packets both ways: every event comes, the reply has no holes, no delay stays."""
+    question = clip("weather_question", 24_000)
+    async with (
+        ScriptedServer([Say("It is sunny.", audio=tone(3.0, OLD_HZ))], repeat_last=True) as server,
+        Caller(server.base_url) as caller,
+    ):
+        await caller.call()
+        (session,) = server.sessions
+        lose(caller.peer, 0.05, 1)
+        lose(session._transport._peer, 0.05, 2)
+        for turn in (1, 2):
+            caller.microphone.push(question)
+            await caller.wait_for("output_audio_buffer.stopped", count=turn, timeout=40)
+        assert len(caller.of("input_audio_buffer.committed")) == 2
+        assert [e["response"]["status"] for e in caller.of("response.done")] == ["completed"] * 2
+        assert len(caller.of("response.output_audio_transcript.delta")) == 2
+        await caller.hear(loud=False, frames=3)
+        loud = [frame for frame in caller.heard if rms(frame) > 300]
+        assert len(loud) == pytest.approx(300, abs=20)
+        assert caller.ear.stats.concealed > 3
+        assert caller.ear.stats.margin_s < 0.25
 
 
 async def test_a_sideband_sees_and_does_what_the_peer_does() -> None:
