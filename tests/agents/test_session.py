@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from livekit.agents import AgentSession
+from livekit.agents import AgentSession, llm
+from livekit.agents.voice.events import ConversationItemAddedEvent
 
 from antiphon.agents import ConfigError, Timeline, TurnTaking, VoiceSession
 from antiphon.agents import timeline as tl
@@ -53,6 +54,31 @@ async def test_what_is_taken_over_says_what_to_use(argument: str, instead: str) 
     with pytest.raises(ConfigError, match=instead) as caught:
         VoiceSession(**{argument: 1.0})
     assert caught.value.field == f"VoiceSession({argument})"
+
+
+class _Call:
+    """Stands for the media plane, and notes what it is told."""
+
+    def __init__(self) -> None:
+        self.asked: list[bool] = []
+
+    def agent_asked(self, asked: bool) -> None:
+        self.asked.append(asked)
+
+
+async def test_the_media_plane_hears_whether_the_agent_asked_something() -> None:
+    session: VoiceSession[Any] = VoiceSession()
+    session._call = call = _Call()  # type: ignore[assignment]
+    for role, text, interrupted in (
+        ("assistant", "Shall I order it?", False),
+        ("assistant", "It is ordered.", False),
+        ("user", "Is it?", False),
+        ("assistant", "It is on its", True),
+    ):
+        message = llm.ChatMessage(role=role, content=[text], interrupted=interrupted)  # type: ignore[arg-type]
+        session.emit("conversation_item_added", ConversationItemAddedEvent(item=message))
+    assert call.asked == [True, False, True]
+    session._call = None
 
 
 async def test_without_a_room_it_is_livekits_own() -> None:

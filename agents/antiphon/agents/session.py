@@ -25,7 +25,7 @@ from livekit import rtc
 from livekit.agents import NOT_GIVEN, Agent, CloseReason, NotGivenOr, llm
 from livekit.agents.utils import is_given
 from livekit.agents.voice import SpeechHandle, io, room_io
-from livekit.agents.voice.events import CloseEvent, SpeechCreatedEvent
+from livekit.agents.voice.events import CloseEvent, ConversationItemAddedEvent, SpeechCreatedEvent
 from livekit.agents.voice.run_result import RunResult
 
 from antiphon.agents import timeline as tl
@@ -40,6 +40,7 @@ from antiphon.agents.media.apm import AudioProcessing
 from antiphon.agents.media.call import RATE_HZ, MediaCall
 from antiphon.agents.media.detector import default_detector, warm_up
 from antiphon.agents.media.ingress import VoiceDetector
+from antiphon.agents.media.inquiries import may_ask
 from antiphon.agents.media.io import AudioInput, AudioOutput
 from antiphon.agents.media.judges import default_judges, default_turn_end
 from antiphon.agents.media.judging import Judging
@@ -134,6 +135,7 @@ class VoiceSession(Controlled[_T]):
         SessionObserver(self, self.timeline)
         self._set_up_control(remote_control, prices, budget)
         self.on("speech_created", self._on_speech_created)
+        self.on("conversation_item_added", self._on_item)
         self.on("close", self._on_close)
 
     @property
@@ -340,6 +342,12 @@ class VoiceSession(Controlled[_T]):
             self._media.call(self._call.reply_over, self._audio_out.next_id(speech), speech.interrupted)
         if self._transcript is not None and (self._audio_out is None or self._audio_out.segment_id is None):
             self._transcript.finish(everything=not speech.interrupted)  # a reply in text alone
+
+    def _on_item(self, event: ConversationItemAddedEvent) -> None:
+        """A "mm-hm" after a question of the agent's is an answer."""
+        item = event.item
+        if self._call is not None and isinstance(item, llm.ChatMessage) and item.role == "assistant":
+            self._call.agent_asked(item.interrupted or may_ask(item.text_content or ""))
 
     # The room.
 

@@ -8,7 +8,7 @@ import pytest
 from antiphon.agents.interruption import Occasion, Opinion, Question
 from antiphon.agents.interruption import actions as act
 from antiphon.agents.media.echo import EchoEstimator, EchoReference
-from antiphon.agents.media.inquiries import Inquiries
+from antiphon.agents.media.inquiries import Inquiries, may_ask
 from antiphon.agents.media.router import Samples
 
 W = 0.032
@@ -84,3 +84,17 @@ def test_without_a_desk_nobody_is_asked() -> None:
     inquiries.judges(act.AskJudges(1, Occasion.EARLY, 0.4, 0.1), 2.0, None, lambda _: None)
     inquiries.turn_end(0.1, 1.0, lambda *_: None)
     inquiries.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "asks"),
+    [
+        ("Shall I? Just say so.", True),
+        ("要咖啡吗？", True),
+        ("", True),
+        ("Done.", False),
+        ("Fine; next.", False),
+    ],
+)
+def test_a_question_is_told_by_its_mark_and_silence_may_be_one(text: str, asks: bool) -> None:
+    assert may_ask(text) is asks

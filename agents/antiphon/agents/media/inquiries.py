@@ -15,7 +15,14 @@ from antiphon.agents.media.judging import Asker, Memory
 from antiphon.agents.media.router import Samples
 from antiphon.agents.media.voicing import Voicing
 
-__all__ = ["Inquiries"]
+__all__ = ["Inquiries", "may_ask"]
+
+_QUESTION_MARKS = frozenset("?？؟\u037e՞")  # in Latin, Chinese, Arabic, Greek and Armenian script
+
+
+def may_ask(text: str) -> bool:
+    """Whether a text may ask something: it is empty, so that nobody knows, or has a question mark."""
+    return not text.strip() or not _QUESTION_MARKS.isdisjoint(text)
 
 
 class Inquiries:
