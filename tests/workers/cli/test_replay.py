@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import wave
 from pathlib import Path
 
 import numpy as np
@@ -178,3 +179,76 @@ def test_wrong_input_is_one_line_and_exit_code_2(
     *_, line = printed.err.strip().splitlines()
     assert line.startswith("error: ")
     assert said in line
+
+
+def test_a_folder_with_labels_is_a_corpus(manifest: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = manifest.parent / "audio"
+    shutil.copy(manifest, folder / "labels.csv")
+    arguments = ["replay", *ALONE, str(folder), "--score", "--no-echo", "--only", "backchannel"]
+    assert main(arguments) == 0
+    assert "backchannel en" in capsys.readouterr().out
+
+
+def test_a_wrong_recording_of_a_folder_shows_before_the_work(
+    recording: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copy(DATA / "weather_question.flac", tmp_path / "z.flac")
+    assert main(["replay", *ALONE, str(tmp_path)]) == EXIT_USAGE
+    printed = capsys.readouterr()
+    assert "z.flac" in printed.err
+    assert "Replaying" not in printed.err
+
+
+def _clip_row(text: str, tmp_path: Path) -> Path:
+    path = tmp_path / "rows.csv"
+    good = "en_ami_mm_1.flac,backchannel,en,mm,B,b,CC0,score,,,"
+    path.write_text("\n".join([",".join(COLUMNS), good, text]) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("gone.flac,noise,,,,s,CC0,score,,,", "row 3: "),
+        ("en_ami_mm_1.flac,noise,,,,s,CC0,score,50,51,", "row 3: en_ami_mm_1.flac has"),
+        ("en_ami_mm_1.flac,noise,,,,s,CC0,score,nan,,", "row 3: nan"),
+        ("en_ami_mm_1.flac,noise,,,,s,CC0,score,,inf,", "row 3: inf"),
+        ("text.flac,noise,,,,s,CC0,score,,,", "row 3: text.flac"),
+        ("clipped.wav,noise,,,,s,CC0,score,,,", "row 3: clipped.wav"),
+        ("slow.wav,noise,,,,s,CC0,score,,,", "row 3: slow.wav"),
+        ("silent.wav,noise,,,,s,CC0,score,,,", "row 3: silent.wav"),
+    ],
+)
+def test_a_wrong_row_names_its_file_and_row(
+    row: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copy(DATA / "en_ami_mm_1.flac", tmp_path)
+    (tmp_path / "text.flac").write_text("no sound")
+    square = np.where(np.arange(16_000) % 100 < 50, 32767, -32768).astype(np.int16)
+    for name, sound, rate in (
+        ("clipped.wav", square, 16_000),
+        ("slow.wav", square // 4, 4_000),
+        ("silent.wav", square * 0, 16_000),
+    ):
+        with wave.open(str(tmp_path / name), "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(rate)
+            file.writeframes(sound.astype("<i2").tobytes())
+    path = _clip_row(row, tmp_path)
+    arguments = ["replay", *ALONE, str(path), "--audio", str(tmp_path), "--score", "--no-echo"]
+    assert main([*arguments, "--agent-voice", str(DATA / "jfk.flac")]) == EXIT_USAGE
+    *_, line = capsys.readouterr().err.strip().splitlines()
+    assert line.startswith("error: ")
+    assert "rows.csv" in line
+    assert said in line
+
+
+def test_the_agent_may_have_another_voice(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("en_ami_mm_1", "keystrokes_0"):
+        shutil.copy(DATA / f"{name}.flac", tmp_path)
+    path = _clip_row("keystrokes_0.flac,noise,,,,s,CC0,score,,,", tmp_path)
+    arguments = ["replay", *ALONE, str(path), "--audio", str(tmp_path), "--score", "--no-echo"]
+    assert main(arguments) == EXIT_USAGE
+    assert "there is no voice for the agent" in capsys.readouterr().err
+    assert main([*arguments, "--agent-voice", str(DATA / "jfk.flac")]) == 0

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from antiphon.agents.errors import ConfigError, MediaError
-from antiphon.workers.cli.common import Progress, console, progress
+from antiphon.workers.cli.bar import Bar, bar
+from antiphon.workers.cli.common import console
 
 if TYPE_CHECKING:
     from antiphon.agents.options import TurnTaking
@@ -26,14 +27,17 @@ if TYPE_CHECKING:
     from antiphon.workers.replay.mix import Case
     from antiphon.workers.replay.score import Outcome
 
-__all__ = ["replay"]
+__all__ = ["LABELS_FILE", "replay"]
+
+LABELS_FILE = "labels.csv"  # makes a folder of clips a corpus
 
 
 def replay(
     source: Annotated[
         Path,
         typer.Argument(
-            help="A recording (caller left, agent right), a folder of them, or a manifest (CSV) of clips."
+            help="A recording (caller left, agent right), a folder of them, or a manifest (CSV) of clips; a "
+            "folder with a labels.csv is that manifest."
         ),
     ],
     settings: Annotated[
@@ -61,6 +65,13 @@ def replay(
     audio: Annotated[
         Path | None,
         typer.Option(file_okay=False, help="Where a manifest's clips are.", envvar="ANTIPHON_AUDIO"),
+    ] = None,
+    agent_voice: Annotated[
+        Path | None,
+        typer.Option(
+            dir_okay=False,
+            help="What the agent says over a manifest's clips; speech/jfk.flac there if not given.",
+        ),
     ] = None,
     split: Annotated[str, typer.Option(help="Rows of a manifest: score, train or all.")] = "score",
     only: Annotated[
@@ -90,13 +101,16 @@ def replay(
         setup = _setup(options("balanced" if policy == "all" else policy), judges, turn_end, language)
         if not source.exists():
             raise MediaError("there is no such file or folder", value=str(source))
+        labels = source / LABELS_FILE
+        if labels.is_file():
+            source, audio = labels, audio or source
         manifest = source.suffix.lower() == ".csv"
         if (score or plot) and not manifest:
             raise ConfigError("--score" if score else "--plot", str(source), "with a manifest (CSV)")
         if policy == "all" and not (score and manifest and html is None and plot is None and not as_json):
             raise ConfigError("--policy", policy, "with a manifest (CSV) and --score alone")
         if manifest:
-            wanted = _Wanted(source, audio, split, only, echo)
+            wanted = _Wanted(source, audio, agent_voice, split, only, echo)
             if policy == "all":
                 _policies(wanted, setup, options)
             else:
@@ -138,7 +152,7 @@ def _recordings(source: Path, setup: Setup, html: Path | None, as_json: bool) ->
     from antiphon.workers.replay.page import Shown, write_page
     from antiphon.workers.replay.report import events_table
     from antiphon.workers.replay.scene import from_call
-    from antiphon.workers.replay.sound import SOUND_FILES, read_two
+    from antiphon.workers.replay.sound import SOUND_FILES, check_two, read_two
 
     files = [source]
     if source.is_dir():
@@ -147,9 +161,12 @@ def _recordings(source: Path, setup: Setup, html: Path | None, as_json: bool) ->
             raise MediaError("there is no recording in the folder", value=str(source))
     done: list[tuple[Path, Replayed]] = []
     began = time.monotonic()
-    with progress("Replaying") as told:
-        for number, path in enumerate(files):
-            told(f"{number + 1} of {len(files)}: {path.name}")
+    for path in files:  # a wrong one shows before the work on the others
+        check_two(path)
+    with bar("Replaying") as done_so_far:
+        done_so_far.expect(len(files))
+        for path in files:
+            done_so_far.step(path.name)
             scene = from_call(path.stem, *read_two(path))
             done.append((path, run(scene, setup, evidence=html is not None)))
     took = time.monotonic() - began
@@ -178,11 +195,12 @@ class _Wanted:
 
     manifest: Path
     audio: Path | None
+    agent_voice: Path | None
     split: str
     only: str
     echo: bool
 
-    def cases(self, told: Progress) -> list[Case]:
+    def cases(self, told: Callable[[str], None]) -> list[Case]:
         """Read and mixed."""
         from antiphon.workers.replay import mix
         from antiphon.workers.replay.corpus import LABELS, audio_root, read_manifest
@@ -200,7 +218,9 @@ class _Wanted:
             where = f"{self.manifest}, --split {self.split} --only {self.only}"
             raise MediaError("no row of the manifest is wanted", value=where)
         recipes = [r for r in mix.OVER_AGENT if self.echo or r.echo_db is None]
-        return mix.cases(wanted, mix.Sounds(root, self.manifest), recipes=recipes, told=told)
+        voice = mix.AGENT_SPEECH if self.agent_voice is None else (str(self.agent_voice.absolute()),)
+        sounds = mix.Sounds(root, self.manifest)
+        return mix.cases(wanted, sounds, recipes=recipes, agent_speech=voice, told=told)
 
 
 def _corpus(
@@ -224,16 +244,17 @@ def _corpus(
             raise MediaError("the folder cannot be made", value=f"{plot}: {error}") from None
     began = time.monotonic()
     setup, memory = curve.remembering(setup), curve.Remembered()
-    with progress("Reading clips") as told:
-        cases = wanted.cases(told)
+    with bar("Reading clips") as so_far:
+        cases = wanted.cases(so_far.say)
+        so_far.expect(len(cases))
         done: list[tuple[Case, Replayed | None, Outcome]] = []
-        for number, case in enumerate(cases):
-            told(f"{number + 1} of {len(cases)}: {case.name}")
+        for case in cases:
+            so_far.step(case.name)
             made = memory.replay(case, setup, evidence=html is not None)
             outcome = judge(case, made)
             done.append((case, made if html is not None else None, outcome))
         took = time.monotonic() - began
-        drawn = [] if plot is None else _plot(plot, cases, setup, options, memory, told)
+        drawn = [] if plot is None else _plot(plot, cases, setup, options, memory, so_far)
     outcomes = [outcome for _, _, outcome in done]
     scored = figures(outcomes)
     if html is not None:
@@ -259,13 +280,16 @@ def _plot(
     setup: Setup,
     options: Callable[[str], TurnTaking],
     memory: Remembered,
-    told: Progress,
+    so_far: Bar,
 ) -> list[Path]:
     from antiphon.workers.replay.chart import draw
     from antiphon.workers.replay.curves import find_curves
 
     note = f"agent replay --plot, {time.strftime('%Y-%m-%d')}"
-    return draw(folder, find_curves(cases, setup, options, note=note, memory=memory, told=told))
+    found = find_curves(
+        cases, setup, options, note=note, memory=memory, told=so_far.step, expect=so_far.expect
+    )
+    return draw(folder, found)
 
 
 def _policies(wanted: _Wanted, setup: Setup, options: Callable[[str], TurnTaking]) -> None:
@@ -275,11 +299,13 @@ def _policies(wanted: _Wanted, setup: Setup, options: Callable[[str], TurnTaking
     from antiphon.workers.replay.report import policies_table
     from antiphon.workers.replay.score import ENDPOINTING
 
-    with progress("Reading clips") as told:
-        over = [case for case in wanted.cases(told) if case.clip.label not in ENDPOINTING]
+    with bar("Reading clips") as so_far:
+        over = [case for case in wanted.cases(so_far.say) if case.clip.label not in ENDPOINTING]
         if not over:
             raise MediaError("no row that is wanted is of a sound over the agent", value=str(wanted.manifest))
-        swept = curve.sweep(over, curve.by_policy(curve.remembering(setup), options), told)
+        setups = curve.by_policy(curve.remembering(setup), options)
+        so_far.expect(len(over) * len(setups))
+        swept = curve.sweep(over, setups, so_far.step)
     print(policies_table({name: figures(outcomes) for name, outcomes in swept.items()}), end="")
     print(f"\n`agent {' '.join(sys.argv[1:])}`, {time.strftime('%Y-%m-%d')}, {len(over)} cases.")
 

@@ -11,6 +11,7 @@ Every error names the file and the row, counted as an editor counts lines.
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,9 +123,12 @@ def _clip(path: Path, number: int, row: dict[str, str]) -> Clip:
     times: list[float | None] = []
     for name in ("start_s", "end_s"):
         try:
-            times.append(float(row[name]) if row[name] else None)
+            value = float(row[name]) if row[name] else None
         except ValueError:
             raise wrong(f"{name} is no number", row[name]) from None
+        if value is not None and not math.isfinite(value):
+            raise wrong(f"{name} is no number", row[name])
+        times.append(value)
     start_s, end_s = times[0] or 0.0, times[1]
     if start_s < 0 or (end_s is not None and not start_s < end_s):
         raise wrong("a clip ends before it begins", f"{row['start_s']} to {row['end_s']} s")

@@ -95,14 +95,16 @@ def sweep(
     Args:
         cases: The same for each.
         setups: By the value of what is varied.
-        told: Progress.
+        told: Each run of a case, before it.
         memory: Of earlier runs over these cases.
     """
     memory = memory or Remembered()
     found: dict[_K, list[Outcome]] = {}
-    for number, (value, setup) in enumerate(setups.items()):
-        told(f"curve: {number + 1} of {len(setups)}")
-        found[value] = [memory.run(case, setup) for case in cases]
+    for value, setup in setups.items():
+        found[value] = []
+        for case in cases:
+            told(f"{value}: {case.name}")
+            found[value].append(memory.run(case, setup))
     return found
 
 

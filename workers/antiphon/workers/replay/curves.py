@@ -15,7 +15,7 @@ from antiphon.workers.replay import curve
 from antiphon.workers.replay.chart import Curves
 from antiphon.workers.replay.engine import Setup
 from antiphon.workers.replay.mix import Case
-from antiphon.workers.replay.score import ENDPOINTING, Outcome
+from antiphon.workers.replay.score import ENDPOINTING
 
 __all__ = ["find_curves"]
 
@@ -30,6 +30,7 @@ def find_curves(
     note: str = "",
     memory: curve.Remembered | None = None,
     told: Callable[[str], None] = lambda _: None,
+    expect: Callable[[int], None] = lambda _: None,
 ) -> Curves:
     """Runs the cases under every setting of every curve.
 
@@ -39,38 +40,45 @@ def find_curves(
         options: Makes a policy's numbers.
         note: What is run; the number of cases is added.
         memory: Of earlier runs over these cases.
-        told: Progress.
+        told: Each run of a case, before it.
+        expect: How many runs there will be.
     """
     over = [c for c in cases if c.clip.label not in ENDPOINTING and c.scene.echo is None]
     silent = [c for c in cases if c.clip.label in ENDPOINTING]
     setup = curve.remembering(setup)
     memory = memory or curve.Remembered()
-    floors = {"duration alone": curve.sweep(over, curve.by_duration(setup), told, memory)} if over else {}
-    policies: dict[str, list[Outcome]] = {}
-    if setup.judges and over:
-        name = "ours: " + " and ".join(judge.name for judge in setup.judges)
-        floors[name] = curve.sweep(over, curve.by_odds(setup), told, memory)
-        policies = curve.sweep(over, curve.by_policy(setup, options), told, memory)
-    ends = (
-        {"a fixed silence, s": curve.sweep(silent, curve.by_silence(setup), told, memory)} if silent else {}
-    )
-    if setup.turn_end is not None and silent:
-        detector = setup.turn_end.name
-        ends[f"{detector}'s detector by livekit-agents' rule, min_delay, s"] = curve.sweep(
-            silent, curve.by_packaged(setup), told, memory
-        )
-        ends[f"ours over {detector}'s detector, longest wait, s"] = curve.sweep(
-            silent, curve.by_ceiling(setup), told, memory
-        )
+    floors, endings = _floors(setup) if over else {}, _endings(setup) if silent else {}
+    policies = curve.by_policy(setup, options) if over and setup.judges else {}
+    runs = len(over) * (sum(map(len, floors.values())) + len(policies))
+    expect(runs + len(silent) * sum(map(len, endings.values())))
+    floor = {name: curve.sweep(over, setups, told, memory) for name, setups in floors.items()}
+    policy = curve.sweep(over, policies, told, memory)
+    ends = {name: curve.sweep(silent, setups, told, memory) for name, setups in endings.items()}
     return Curves(
-        backchannels={name: curve.floor_curve(swept, BACKCHANNELS) for name, swept in floors.items()},
-        others={name: curve.floor_curve(swept) for name, swept in floors.items()},
+        backchannels={name: curve.floor_curve(swept, BACKCHANNELS) for name, swept in floor.items()},
+        others={name: curve.floor_curve(swept) for name, swept in floor.items()},
         policies={
-            "backchannels": curve.floor_curve(policies, BACKCHANNELS),
-            "others": curve.floor_curve(policies),
+            "backchannels": curve.floor_curve(policy, BACKCHANNELS),
+            "others": curve.floor_curve(policy),
         }
-        if policies
+        if policy
         else {},
         endings={name: curve.endpoint_curve(swept) for name, swept in ends.items()},
         note=f"{note}{'; ' if note else ''}{len(over)} cases over the agent, {len(silent)} to a silent one",
     )
+
+
+def _floors(setup: Setup) -> dict[str, dict[float, Setup]]:
+    found = {"duration alone": curve.by_duration(setup)}
+    if setup.judges:
+        found["ours: " + " and ".join(judge.name for judge in setup.judges)] = curve.by_odds(setup)
+    return found
+
+
+def _endings(setup: Setup) -> dict[str, dict[float, Setup]]:
+    found = {"a fixed silence, s": curve.by_silence(setup)}
+    if setup.turn_end is not None:
+        detector = f"{setup.turn_end.name}'s detector"
+        found[f"{detector} by livekit-agents' rule, min_delay, s"] = curve.by_packaged(setup)
+        found[f"ours over {detector}, longest wait, s"] = curve.by_ceiling(setup)
+    return found

@@ -148,6 +148,22 @@ class Sounds:
             self._files[path] = read_mono(self._root / path)
         return self._files[path]
 
+    def voice(self, path: str) -> Samples:
+        """A file that the agent's voice is taken from, below the root or anywhere.
+
+        Raises:
+            MediaError: It is not there, is no sound, or is silent.
+        """
+        where = self._root / path
+        if not where.is_file():
+            raise MediaError(
+                "there is no voice for the agent", value=str(where), hint="Give one with --agent-voice."
+            )
+        sound = self.file(path)
+        if dbfs_onset(sound) is None:
+            raise MediaError("the agent's voice is silent", value=str(where))
+        return sound
+
     def has(self, path: str) -> bool:
         """Whether the file is there."""
         return (self._root / path).is_file()
@@ -171,7 +187,8 @@ def cases(
         clips: Rows of a manifest.
         sounds: Their sound.
         recipes: Under which each clip over the agent is tried.
-        agent_speech: Files below the root that the agent's voice is taken from, in turns.
+        agent_speech: Files that the agent's voice is taken from, in turns; below the root, or with all of
+            their path.
         pauses_s: After which the person goes on from an incomplete clip whose note states none, s.
         told: Progress.
 
@@ -185,12 +202,12 @@ def cases(
         if clip.label in ("complete", "incomplete"):
             made += _to_silence(clip, sound, pauses_s)
         elif (played := _played(clip)) is not None and sounds.has(played):
-            voice = sounds.file(agent_speech[number % len(agent_speech)])
+            voice = sounds.voice(agent_speech[number % len(agent_speech)])
             made.append(_recorded_echo(clip, sound, sounds.file(played), voice))
         elif clip.label == "echo":
             made += [_own_echo(clip, sound, r) for r in recipes if r.echo_db is not None]
         else:
-            voice = sounds.file(agent_speech[number % len(agent_speech)])
+            voice = sounds.voice(agent_speech[number % len(agent_speech)])
             made += [_over_agent(clip, sound, voice, recipe) for recipe in recipes]
     return made
 

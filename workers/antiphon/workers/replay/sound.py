@@ -14,7 +14,7 @@ from antiphon.agents.media.router import Samples
 from antiphon.workers.caller.audiofile import read_audio
 from antiphon.workers.replay.scene import RATE_HZ
 
-__all__ = ["SOUND_FILES", "clipped_share", "read_mono", "read_two", "to_opus"]
+__all__ = ["SOUND_FILES", "check_two", "clipped_share", "read_mono", "read_two", "to_opus"]
 
 SOUND_FILES: Final = frozenset({".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a"})
 """Endings that are taken for sound files in a folder."""
@@ -44,20 +44,11 @@ def read_two(path: Path) -> tuple[Samples, Samples]:
         MediaError: It is not there or is no sound file, has not two channels, its rate is odd, it is too
             long, or much of a channel is cut at full scale.
     """
-    if not path.is_file():
-        raise MediaError("there is no such recording", value=str(path))
-    channels = _probe(path)
-    if channels != 2:
-        raise MediaError(
-            f"the recording has {channels} channel{'s' if channels != 1 else ''}, not two",
-            value=str(path),
-            hint="Give one with the caller left and the agent right, as `agent call` writes it; "
-            "a clip belongs into a manifest.",
-        )
+    check_two(path)
     try:
         both = _decode(path)
     except (av.error.FFmpegError, ValueError) as error:
-        raise MediaError("the file is no sound file that can be read", value=f"{path}: {error}") from None
+        raise MediaError("the file is no sound file that can be read", value=_why(path, error)) from None
     left, right = np.ascontiguousarray(both[:, 0]), np.ascontiguousarray(both[:, 1])
     if not len(left):
         raise MediaError("the recording is empty", value=str(path))
@@ -69,6 +60,24 @@ def read_two(path: Path) -> tuple[Samples, Samples]:
                 hint="Record it at a lower level.",
             )
     return left, right
+
+
+def check_two(path: Path) -> None:
+    """Looks whether a recording can be one, by its head alone; the rest shows when it is read.
+
+    Raises:
+        MediaError: As `read_two`, of what a head tells.
+    """
+    if not path.is_file():
+        raise MediaError("there is no such recording", value=str(path))
+    channels = _probe(path)
+    if channels != 2:
+        raise MediaError(
+            f"the recording has {channels} channel{'s' if channels != 1 else ''}, not two",
+            value=str(path),
+            hint="Give one with the caller left and the agent right, as `agent call` writes it; "
+            "a clip belongs into a manifest.",
+        )
 
 
 def clipped_share(samples: Samples) -> float:
@@ -113,7 +122,7 @@ def _probe(path: Path) -> int:
             context = container.streams.audio[0].codec_context
             rate, channels, duration = context.sample_rate, context.channels, container.duration
     except (av.error.FFmpegError, ValueError) as error:
-        raise MediaError("the file is no sound file that can be read", value=f"{path}: {error}") from None
+        raise MediaError("the file is no sound file that can be read", value=_why(path, error)) from None
     if not LOWEST_RATE_HZ <= rate <= HIGHEST_RATE_HZ:
         raise MediaError(
             f"the file has {rate} samples a second",
@@ -140,3 +149,8 @@ def _decode(path: Path) -> NDArray[np.int16]:
 
 def _pairs(frame: av.AudioFrame) -> NDArray[np.int16]:
     return frame.to_ndarray().reshape(-1, 2).astype(np.int16, copy=False)
+
+
+def _why(path: Path, error: Exception) -> str:
+    """The file, and what FFmpeg says of it without its number and the file's name again."""
+    return f"{path}: {getattr(error, 'strerror', None) or error}"
