@@ -104,6 +104,9 @@ async def test_a_press_silences_the_agent_and_cuts_what_was_not_heard(
         silent = ear(call.caller, pressed_at - 1.0, time.monotonic()).gone(pressed_at)
         assert silent is not None
         assert silent - pressed_at < 1.0
+        assert await call.until(lambda: len(call.model.heard) == 1)
+        found = opening(at_24k(interruption), call.model.heard[0], 24_000)
+        assert found.lead_s > 0.2, found  # what was said before the press was found to be one is there
         (yielded,) = call.session.timeline.of(tl.Yield)
         assert cut.event["audio_end_ms"] == pytest.approx(yielded.heard_ms, abs=1)
 
