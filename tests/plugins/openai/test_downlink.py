@@ -123,6 +123,17 @@ def test_a_reply_ends_for_the_session_when_its_sound_has_come(wire: Wire) -> Non
     assert len(wire.deltas()) == round(0.56 * RATE_HZ)
 
 
+def test_a_stop_in_the_last_word_does_not_end_it(wire: Wire) -> None:
+    wire.server(created(), part(), buffer("started"))
+    wire.track(VOICE, 0.2)
+    wire.server(item_done(), done(), buffer("stopped"))
+    wire.track(SILENCE, 0.08)
+    wire.track(VOICE, 0.1)
+    wire.track(SILENCE, TAIL_S)
+    assert len(wire.deltas()) == round(0.38 * RATE_HZ)
+    assert wire.types()[-1] == "done"
+
+
 def test_words_and_tools_do_not_wait(wire: Wire) -> None:
     words = {
         "type": "response.output_audio_transcript.delta",

@@ -34,7 +34,8 @@ __all__ = ["RATE_HZ", "Downlink", "Event", "Samples"]
 RATE_HZ = 24_000
 CUSHION_S = 0.04  # s gathered before a reply's first delta: later frames may be that late without a gap
 EARLY_S = 1.0  # s of audio kept from before ``started``: a lost event comes later than the track
-TAIL_S = 0.20  # s after ``stopped`` in which audio still belongs to the reply: the track may be slower
+TAIL_S = 0.50  # s after ``stopped`` in which audio still belongs to the reply: the track may be slower
+TAIL_SILENCE_S = 0.12  # s of silence in it that end the reply sooner; longer than any stop in a word
 LEAD_S = 0.20  # s of leading silence left out: the track's, from before the reply
 TOLERANCE_MS = 40  # two packets; chosen
 TRUNCATED_S = 1.0  # s to wait for the server's own truncation after a clear
@@ -68,6 +69,8 @@ class _Reply:
     lead: int = 0
     received: int = 0
     gathered: list[Samples] = field(default_factory=list)
+    tail: list[Samples] = field(default_factory=list)
+    """Silence after ``stopped``: the reply's if a voice follows."""
     held: list[Event] = field(default_factory=list)
 
 
@@ -187,11 +190,13 @@ class Downlink:
         if not silent:
             reply.sounded_at = now
         elif reply.stopping_at is not None:
-            return self._end(reply, now) if now - reply.sounded_at >= 0.04 else []
+            reply.tail.append(samples)
+            return self._end(reply, now) if now - reply.sounded_at >= TAIL_SILENCE_S else []
         if silent and not reply.received and not reply.gathered and reply.lead < LEAD_S * RATE_HZ:
             reply.lead += len(samples)
             return []
-        reply.gathered.append(samples)
+        reply.gathered += [*reply.tail, samples]
+        reply.tail.clear()
         return self._given(reply, CUSHION_S if not reply.received else 0.0)
 
     def _given(self, reply: _Reply, least_s: float) -> list[Event]:
