@@ -280,3 +280,9 @@ async def test_closing_while_it_connects(connect: Any, server: CallsServer) -> N
 def test_wrong_options(options: dict[str, Any], field: str) -> None:
     with pytest.raises(ConfigError, match=field):
         webrtc_model(api_key="k", **options)
+
+
+def test_a_peer_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("antiphon.plugins.openai.webrtc.find_spec", lambda _: None)
+    with pytest.raises(ConfigError, match=r"antiphon\[webrtc\]"):
+        webrtc_model(api_key="k")

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -29,6 +30,7 @@ from antiphon.plugins.openai.websocket import WebSocketSession
 __all__ = ["Form", "WebRtcModel", "WebRtcSession", "webrtc_model"]
 
 Form = Literal["auto", "multipart", "sdp"]
+_PACKAGES = {"aiortc": ("aiortc", "webrtc"), "wrtc": ("webrtc", "wrtc")}  # by peer: package, extra
 _CONNECT = APIConnectOptions(max_retry=3, retry_interval=1.0, timeout=10.0)
 
 
@@ -151,10 +153,13 @@ def webrtc_model(
             detection is off and a connection is not made anew by itself.
 
     Raises:
-        ConfigError: An option has a value it cannot have.
+        ConfigError: An option has a value it cannot have, or the peer's package is not installed.
     """
     if peer not in ("aiortc", "wrtc"):
         raise ConfigError("realtime(peer)", peer, "aiortc or wrtc")
+    package, extra = _PACKAGES[peer]
+    if find_spec(package) is None:
+        raise ConfigError("realtime(peer)", peer, f"what is installed: run `pip install 'antiphon[{extra}]'`")
     if form not in ("auto", "multipart", "sdp"):
         raise ConfigError("realtime(form)", form, "auto, multipart or sdp")
     if not 0 < grace_s <= 60:
