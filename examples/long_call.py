@@ -12,7 +12,7 @@ from livekit.agents import Agent, AgentServer, JobContext
 
 from antiphon.agents import VoiceSession
 from antiphon.plugins import openai
-from antiphon.plugins.continuity import ContinuousModel, Continuity, Failover, Handoff
+from antiphon.plugins.continuity import Continuity, ContinuousModel, Failover, Handoff
 
 server = AgentServer()
 

@@ -13,7 +13,7 @@ from livekit.agents import Agent, AgentSession, function_tool
 from livekit.agents.voice import io
 
 from antiphon.plugins import openai
-from antiphon.plugins.continuity import Breakers, ContinuousModel, Continuity
+from antiphon.plugins.continuity import Breakers, Continuity, ContinuousModel
 from antiphon.plugins.local.testing import Say, ScriptedServer, tone
 
 
@@ -53,20 +53,22 @@ class Mouth(io.AudioInput):
     def __init__(self) -> None:
         super().__init__(label="mouth")
         self._queue: asyncio.Queue[rtc.AudioFrame] = asyncio.Queue()
+        self._idle = asyncio.Event()
 
     def say(self, seconds: float) -> None:
+        self._idle.clear()
         sound = tone(seconds, 200)
         for start in range(0, len(sound), 480):
             part = sound[start : start + 480]
             self._queue.put_nowait(rtc.AudioFrame(part.tobytes(), 24_000, 1, len(part)))
 
     async def __anext__(self) -> rtc.AudioFrame:
+        if self._queue.empty():
+            self._idle.set()
         return await self._queue.get()
 
     async def said(self) -> None:
-        while not self._queue.empty():
-            await asyncio.sleep(0)
-        await asyncio.sleep(0)
+        await self._idle.wait()
 
 
 class Finder(Agent):
@@ -103,12 +105,15 @@ def said(session: AgentSession[Any]) -> list[tuple[str, str]]:
 
 async def turn(session: AgentSession[Any], mouth: Mouth, lines: int) -> None:
     """A turn of the person's, to the end of the answer."""
+    added = asyncio.Event()
+    session.on("conversation_item_added", lambda _: added.set())
     mouth.say(0.6)
     await mouth.said()
     session.commit_user_turn()
     async with asyncio.timeout(15):
         while len(said(session)) < lines:
-            await asyncio.sleep(0.01)
+            added.clear()
+            await added.wait()
 
 
 async def test_turns_tools_and_cuts_as_with_any_model() -> None:

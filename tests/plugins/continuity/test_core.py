@@ -375,7 +375,7 @@ class Calls(RuleBasedStateMachine):
         if not self.gave_up:
             assert self.core.active == self.active
             assert self.core.deadline() is not None or self.active is not None
-            assert len(self.open) <= 2 + len({at for at in self.replies.values() if at is not None})
+            assert self.open <= {self.active, self.core.coming, *self.replies.values()}
         else:
             assert not self.open
 

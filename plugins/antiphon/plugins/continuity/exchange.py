@@ -200,6 +200,8 @@ class Exchange:
     def seed(self, line: Line) -> llm.ChatContext:
         """What a line is given of the conversation."""
         owed = self._owner.owed()
+        if line.session.capabilities.turn_detection:
+            owed = self.speech.number  # it answers a turn when it hears it, and only then
         left = {t.item_id for t in self.speech.turns if t.item_id and (t.number <= owed or not t.written)}
         return self.ledger.seed(cut=line.cut, leave_out=left, audio_of=self.speech.sound_of)
 

@@ -123,7 +123,13 @@ class Line:
             RealtimeError: It did not take it.
         """
         self.given = {item.id for item in context.items}
-        await self.session.update_chat_ctx(context)
+        try:
+            await self.session.update_chat_ctx(context)
+        except llm.RealtimeError as error:
+            # Of a long conversation all was sent, and some of it not confirmed in time.
+            if "timed out" not in str(error) or not self.signed.is_set():
+                raise
+            log.warning("a session did not confirm the conversation in time", line=self.number)
         if not context.items and not self.signed.is_set():
             try:
                 await asyncio.wait_for(self.signed.wait(), _SIGN_S)

@@ -58,7 +58,7 @@ class Listening:
             "error": lambda event: self._error(ears, event),
             "generation_created": lambda event: self._begun(ears, event),
             "input_speech_started": lambda event: self._speech(line, event),
-            "input_speech_stopped": lambda event: self._pass(line, "input_speech_stopped", event),
+            "input_speech_stopped": lambda event: self._stopped(line, event),
             "input_audio_transcription_completed": lambda event: self._transcribed(line, event),
             "remote_item_added": lambda event: self._item(line, event),
             "metrics_collected": lambda event: self._metrics(line, event),
@@ -68,10 +68,6 @@ class Listening:
 
     def _is_active(self, line: Line) -> bool:
         return line is self._exchange.active
-
-    def _pass(self, line: Line, name: str, event: object) -> None:
-        if self._is_active(line):
-            self._emit(name, event)
 
     # Its health.
 
@@ -148,8 +144,14 @@ class Listening:
 
     def _speech(self, line: Line, event: llm.InputSpeechStartedEvent) -> None:
         if self._is_active(line):
+            self._exchange.speech.began()
             self._exchange.tell(f.VoiceHeard(self._exchange.now))
             self._emit("input_speech_started", event)
+
+    def _stopped(self, line: Line, event: llm.InputSpeechStoppedEvent) -> None:
+        if self._is_active(line):
+            self._exchange.speech.ended()
+            self._emit("input_speech_stopped", event)
 
     def _item(self, line: Line, event: llm.RemoteItemAddedEvent) -> None:
         line.signed.set()
@@ -157,11 +159,12 @@ class Listening:
         if item.id in line.given:
             return  # it was given this one
         if _is_spoken(item):
-            if line.replayed and (name := line.replayed.popleft()) is not None:
-                line.names[item.id] = name
-                return
-            if line.session.capabilities.turn_detection and not line.replayed:
-                exchange.speech.commit()
+            if line.replayed:
+                if (name := line.replayed.popleft()) is not None:
+                    line.names[item.id] = name
+                    return
+            elif line.session.capabilities.turn_detection:
+                exchange.speech.commit()  # the provider's own doing
                 exchange.tell(f.Committed(exchange.now, line.session.capabilities.user_transcription))
             exchange.speech.became(item.id)
         line.born.add(item.id)

@@ -50,7 +50,7 @@ class Continuity:
     )
     compact_to: float = _number(0.5, 0.1, 0.9, "", "share of the items that is kept then, the newest")
     stall_s: float = _seconds(8.0, 0.5, 120, "time a reply may bring nothing before its session is left")
-    open_s: float = _seconds(5.0, 0.2, 60, "longest wait for a session to open and take the conversation")
+    open_s: float = _seconds(8.0, 0.2, 60, "longest wait for a session to open and take the conversation")
     give_up_s: float = _seconds(45.0, 1, 3600, "time without any session after which the call ends")
     retry_s: float = _seconds(0.25, 0.01, 10, "back-off before the second try; it doubles")
     retry_most_s: float = _seconds(8.0, 0.1, 300, "longest back-off")

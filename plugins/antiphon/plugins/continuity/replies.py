@@ -294,7 +294,7 @@ class Replies:
         if not reply.future.done():
             reply.future.set_exception(error or llm.RealtimeError("the reply was given up"))
             reply.future.exception()  # it may have nobody who waits for it
-        if error is None and not reply.cancelled:
+        if error is None and not reply.cancelled and (reply.passed or not reply.cut):
             self._exchange.answered(reply.upto)
         self._exchange.tell(f.ReplyOver(self._exchange.now, reply.name))
         self._exchange.grew()

@@ -186,7 +186,8 @@ class ContinuousSession(llm.RealtimeSession[Literal["handoff", "failover"]]):
         exchange = self._exchange
         if exchange.over:
             return
-        if exchange.speech.push(frame) and exchange.now - self._voice_at >= _VOICE_EVERY_S:
+        told = exchange.active is not None and exchange.active.session.capabilities.turn_detection
+        if exchange.speech.push(frame, told=told) and exchange.now - self._voice_at >= _VOICE_EVERY_S:
             self._voice_at = exchange.now
             exchange.tell(f.VoiceHeard(exchange.now))
         exchange.guard(lambda: exchange.active.session.push_audio(frame) if exchange.active else None)

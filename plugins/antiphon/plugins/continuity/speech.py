@@ -17,6 +17,8 @@ from livekit import rtc
 __all__ = ["Speech", "Turn", "level_dbfs"]
 
 STALE_S = 10.0  # s; voice that was followed by so much silence and no commit was none; chosen
+BEFORE_S = 1.0  # s; kept from before the voice; chosen, above what a provider takes to notice it
+NOTICED_S = 0.6  # s; by which a provider's word that somebody speaks comes late; OpenAI's and ours, chosen
 SHORTEST_TURN_S = 0.1  # s; OpenAI commits nothing shorter (input_audio_buffer_commit_empty)
 
 
@@ -64,6 +66,7 @@ class Speech:
     _open_s: float = 0.0
     _voiced_s: float = 0.0
     _silent_s: float = 0.0
+    _speaking: bool = False
     _numbers: int = 0
 
     @property
@@ -76,16 +79,21 @@ class Speech:
         """Of the last turn that was committed."""
         return self._numbers
 
-    def push(self, frame: rtc.AudioFrame) -> bool:
-        """Keeps a frame that goes to the model; returns whether it is voice."""
-        voiced = level_dbfs(frame) >= self.voice_dbfs
+    def push(self, frame: rtc.AudioFrame, *, told: bool = False) -> bool:
+        """Keeps a frame that goes to the model; returns whether it is voice.
+
+        Args:
+            frame: The audio.
+            told: The provider tells when somebody speaks (`began`, `ended`); else the level does.
+        """
+        voiced = self._speaking if told else level_dbfs(frame) >= self.voice_dbfs
         self._open.append((frame, voiced))
         self._open_s += frame.duration
         self._voiced_s += frame.duration if voiced else 0.0
         self._silent_s = 0.0 if voiced else self._silent_s + frame.duration
         if self._silent_s >= STALE_S:
             self._voiced_s = 0.0
-        most = self.most_s if self._voiced_s else self.lead_s
+        most = self.most_s if self._voiced_s else max(self.lead_s, BEFORE_S)
         while self._open_s > most and len(self._open) > 1:
             old, was_voiced = self._open.popleft()
             self._open_s -= old.duration
@@ -93,6 +101,24 @@ class Speech:
             if self._voiced_s < 1e-6:  # sums of durations come out a little beside 0
                 self._voiced_s = 0.0
         return voiced
+
+    def began(self) -> None:
+        """The provider heard that somebody speaks."""
+        self._speaking = True
+        late = 0.0
+        for n in range(len(self._open) - 1, -1, -1):
+            frame, voiced = self._open[n]
+            late += frame.duration
+            if late > NOTICED_S:
+                break
+            if not voiced:
+                self._open[n] = (frame, True)
+                self._voiced_s += frame.duration
+        self._silent_s = 0.0
+
+    def ended(self) -> None:
+        """The provider heard that nobody speaks any more."""
+        self._speaking = False
 
     def commit(self) -> Turn | None:
         """The turn is over. None when it is too short to become a message."""
