@@ -12,6 +12,7 @@ from antiphon.plugins.local.brain_builtin import BuiltinBrain
 from antiphon.plugins.local.engines import Engines, Heard, Samples
 from antiphon.plugins.local.server import LocalRealtimeServer
 from antiphon.plugins.local.session import Session, SessionOptions
+from antiphon.workers.conformance.checks import Check, Server, run_checks
 
 Change = Callable[[dict[str, Any]], list[dict[str, Any]]]
 
@@ -49,3 +50,36 @@ class FaultyServer(LocalRealtimeServer):
 
             session.send = faulty  # type: ignore[method-assign]
         return session
+
+
+def drop(kind: str) -> Change:
+    return lambda event: [] if event["type"] == kind else [event]
+
+
+def twice(kind: str) -> Change:
+    return lambda event: [event, {**event, "event_id": "again"}] if event["type"] == kind else [event]
+
+
+def put(kind: str, *path: str, value: Any) -> Change:
+    def change(event: dict[str, Any]) -> list[dict[str, Any]]:
+        if event["type"] == kind:
+            inside = event
+            for key in path[:-1]:
+                inside = inside[key]
+            inside[path[-1]] = value
+        return [event]
+
+    return change
+
+
+async def failure(check: Check[Server], change: Change) -> str:
+    """Why a check fails on a server with a fault.
+
+    Raises:
+        AssertionError: It does not.
+    """
+    async with FaultyServer(change) as server:
+        subject = Server(server.base_url, responses=8, wait_s=3.0)
+        (result,) = await run_checks([check], subject, timeout_s=20)
+    assert result.outcome == "failed", result
+    return result.why

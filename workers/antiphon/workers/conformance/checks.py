@@ -11,7 +11,8 @@ this protocol, over a server whose faults are scripted.
 """
 
 from antiphon.workers.conformance.fault_checks import FAULT_CHECKS, AdapterSubject
-from antiphon.workers.conformance.model_checks import MODEL_CHECKS, ModelSubject
+from antiphon.workers.conformance.model_checks import MODEL_CHECKS
+from antiphon.workers.conformance.model_subject import ModelSubject
 from antiphon.workers.conformance.result import (
     Check,
     Failure,

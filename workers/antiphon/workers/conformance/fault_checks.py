@@ -16,7 +16,7 @@ from typing import Any
 from livekit.agents import llm
 
 from antiphon.plugins.local.testing import Say, ScriptedServer
-from antiphon.workers.conformance.model_checks import ModelSubject, Open, read
+from antiphon.workers.conformance.model_subject import ModelSubject, Open, read
 from antiphon.workers.conformance.result import Check, Failure, expect
 from antiphon.workers.conformance.speech import question
 
