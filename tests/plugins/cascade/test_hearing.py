@@ -12,7 +12,7 @@ from antiphon.plugins.cascade import LocalSTT
 from antiphon.plugins.cascade.hearing import Turn
 from tests.plugins.cascade.rig import Ears, speech
 
-OPTIONS = APIConnectOptions(max_retry=0)
+OPTIONS = APIConnectOptions(max_retry=0, timeout=0.6)
 
 
 class Whole(LocalSTT):
@@ -27,21 +27,22 @@ class Whole(LocalSTT):
 
 
 class Stream(stt.RecognizeStream):
-    """Says the first half at once, the second at the end, or never."""
+    """Says the first half at once unless it is late, the second at the end, or never."""
 
-    def __init__(self, owner: stt.STT[Any], ends: bool, fails: bool) -> None:
+    def __init__(self, owner: stt.STT[Any], ends: bool, fails: bool, late_s: float) -> None:
         super().__init__(stt=owner, conn_options=OPTIONS)
-        self._ends, self._fails = ends, fails
+        self._ends, self._fails, self._late_s = ends, fails, late_s
 
     async def _run(self) -> None:
         first = True
         async for item in self._input_ch:
             if self._fails:
                 raise APIError("no quota", retryable=False)
-            if first and isinstance(item, rtc.AudioFrame):
+            if first and not self._late_s and isinstance(item, rtc.AudioFrame):
                 first = False
                 self._say(stt.SpeechEventType.FINAL_TRANSCRIPT, "First half.")
                 self._say(stt.SpeechEventType.INTERIM_TRANSCRIPT, "Second")
+        await asyncio.sleep(self._late_s)
         if not self._ends:
             await asyncio.Event().wait()
         self._say(stt.SpeechEventType.FINAL_TRANSCRIPT, "Second half.")
@@ -52,9 +53,9 @@ class Stream(stt.RecognizeStream):
 
 
 class Streaming(LocalSTT):
-    def __init__(self, *, ends: bool = True, fails: bool = False) -> None:
+    def __init__(self, *, ends: bool = True, fails: bool = False, late_s: float = 0.0) -> None:
         super().__init__(Ears())
-        self._how = (ends, fails)
+        self._how = (ends, fails, late_s)
 
     def stream(self, **_: Any) -> stt.RecognizeStream:
         return Stream(self, *self._how)
@@ -88,6 +89,21 @@ async def test_what_does_not_come_in_time_is_left_out_and_the_interim_stands() -
     for frame in speech(0.3):
         heard.push(frame)
     assert await heard.finish() == "First half. Second"
+
+
+async def test_one_that_has_written_nothing_yet_is_waited_for() -> None:
+    heard = turn(Streaming(late_s=0.3), finish_s=0.05)
+    for frame in speech(0.3):
+        heard.push(frame)
+    assert await heard.finish() == "Second half."
+
+
+async def test_one_that_never_writes_is_an_error_and_not_a_silent_loss() -> None:
+    heard = turn(Streaming(late_s=60.0), finish_s=0.05)
+    for frame in speech(0.3):
+        heard.push(frame)
+    with pytest.raises(APIError, match="wrote nothing"):
+        await heard.finish()
 
 
 async def test_a_recogniser_that_fails_is_an_error_of_the_turn() -> None:

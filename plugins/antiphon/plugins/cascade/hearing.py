@@ -10,7 +10,7 @@ import asyncio
 from typing import Any
 
 from livekit import rtc
-from livekit.agents import APIConnectOptions, stt
+from livekit.agents import APIConnectOptions, APITimeoutError, stt
 from livekit.agents.types import NotGivenOr
 
 from antiphon.agents.logs import get_logger
@@ -28,7 +28,8 @@ class Turn:
     Args:
         recogniser: Writes down what is said.
         language: What the person speaks, as the recogniser wants it named.
-        finish_s: How long a streaming recogniser may take for the rest once the turn is over, s.
+        finish_s: How long a streaming recogniser may take for the rest once the turn is over, s; one that
+            has written nothing yet has the requests' timeout.
         options: Retries and timeout of its requests.
     """
 
@@ -84,13 +85,18 @@ class Turn:
         try:
             if not self._reading_is_over:
                 self._stream.end_input()
-            async with asyncio.timeout(self._finish_s):
-                await asyncio.shield(self._reading)
-        except TimeoutError:
-            log.warning("the recogniser did not finish a turn", waited_s=self._finish_s)
+            await self._wait(self._finish_s)
+            if not self._words:
+                await self._wait(self._options.timeout)
+            if not self._words and not self._reading_is_over:
+                raise APITimeoutError("the recogniser wrote nothing of a turn in time")
+            if self._reading_is_over:
+                self._reading.result()
+            else:
+                log.warning("the recogniser did not finish a turn", waited_s=self._finish_s)
         finally:
             await self.drop()
-        return " ".join([*self._final, self._interim]).strip()
+        return self._words
 
     async def drop(self) -> None:
         """Forgets the turn, or what is left of it."""
@@ -102,6 +108,14 @@ class Turn:
             await asyncio.wait([reading])
         if stream is not None:
             await stream.aclose()
+
+    @property
+    def _words(self) -> str:
+        return " ".join([*self._final, self._interim]).strip()
+
+    async def _wait(self, seconds: float) -> None:
+        if self._reading is not None:
+            await asyncio.wait([self._reading], timeout=seconds)
 
     @property
     def _reading_is_over(self) -> bool:

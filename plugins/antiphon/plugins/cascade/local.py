@@ -190,9 +190,12 @@ class _Listening(stt.RecognizeStream):
         )
 
     def _drop_trial(self) -> None:
-        if self._trial is not None:
-            self._trial.cancel()
-            self._trial = None
+        trial, self._trial = self._trial, None
+        if trial is None:
+            return
+        if trial.done() and not trial.cancelled():
+            trial.exception()  # taken: what failed on trial is read again at the turn's end
+        trial.cancel()
 
 
 class LocalLLM(llm.LLM[Any]):

@@ -29,7 +29,8 @@ class CascadeModel(llm.RealtimeModel):
         tts: Speaks, a sentence at a time.
         language: What the person speaks, as the recogniser wants it named.
         conn_options: Retries and timeout of the parts' requests.
-        finish_s: How long a streaming recogniser may take for the rest once a turn is over, s.
+        finish_s: How long a streaming recogniser may take for the rest once a turn is over, s; one that has
+            written nothing yet has the requests' timeout.
 
     Raises:
         ConfigError: A part is none of its kind.
