@@ -300,6 +300,21 @@ TestFloor = Floor.TestCase
 TestFloor.settings = settings(max_examples=150, stateful_step_count=40, deadline=None, derandomize=True)
 
 
+def test_what_is_excused_waits_for_its_verdict_and_not_for_an_end_of_turn() -> None:
+    """Its deadline comes before the judges have answered, and is nobody's to serve."""
+    shell = Shell(OPTIONS["as they are"])
+    shell.send(ev.ReplyRequested(0.0, "r1"))
+    shell.start("r1", True)
+    shell.windows(0.3, 0.95)
+    asked = shell.questions[-1]
+    shell.send(ev.OpinionReached(shell.now, asked.speech, Opinion("acoustic", asked.occasion, 0.01)))
+    assert shell.controller.state is State.SPEAKING  # a backchannel, and it is still on
+    shell.windows(0.3, 0.95)
+    shell.windows(1.0, 0.02)  # `Shell.pass_time` fails at deadlines without end
+    assert shell.controller.state is State.SPEAKING
+    assert not shell.kept
+
+
 ids = st.sampled_from(["", "a", "b"])
 times = st.floats(0.0, 30.0)
 opinions = st.builds(Opinion, ids, st.sampled_from(Occasion), probabilities)

@@ -101,7 +101,8 @@ class InterruptionController(Floor):
 
     def deadline(self) -> Deadline | None:
         """The next thing that is due if nothing else happens."""
-        found = self._turn.deadlines(self._speaking, self.state is State.HELD)
+        undecided = self.state is State.HELD or self._hearing.excused
+        found = self._turn.deadlines(self._speaking, undecided)
         if (pressed := self._key.deadline()) is not None:
             found.append(pressed)
         if self._onset.speaking and self._frame_at is not None:
