@@ -81,7 +81,6 @@ class Exchange:
         self._facts: deque[f.Fact] = deque()
         self._telling = False
         self._timer: asyncio.TimerHandle | None = None
-        self._opening: dict[int, asyncio.Task[None]] = {}
         self._syncing: asyncio.Task[None] | None = None
 
     @property
@@ -176,7 +175,7 @@ class Exchange:
                 line.live = True
                 self.tell(f.LineOpened(self.now, line.number))
 
-        self._opening[line.number] = self.tasks.spawn(opened())
+        self.tasks.spawn(opened())
 
     async def _set_up(self, line: Line) -> None:
         if line.reason is f.Reason.COMPACTION:
@@ -346,9 +345,7 @@ class Exchange:
     def _let_go(self, line: Line) -> None:
         line.lost.set()
         line.synced.set()
-        opening = self._opening.pop(line.number, None)
-        if opening is not None and opening is not asyncio.current_task():
-            opening.cancel()
+        # What still opens it is left to end by itself: cancelled, livekit's plugin leaves an error behind.
         line.detach()
         self.tasks.spawn(line.close(), to_the_end=True)
 
