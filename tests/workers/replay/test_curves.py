@@ -55,18 +55,20 @@ def test_every_curve_has_its_points() -> None:
     setup = Setup(detector=Loud, judges=(Says(),), turn_end=Estimates())
     told: list[str] = []
     made = find_curves(CASES, setup, TurnTaking.policy, note="x", told=told.append)
-    assert list(made.others) == list(made.backchannels) == ["duration alone", "ours: says"]
+    duration, ours = made.others
+    assert list(made.backchannels) == [duration, ours]
+    assert (duration.split(",")[0], ours.split(",")[0]) == ("duration alone", "ours (says)")
     assert [point.setting for point in made.policies["others"]] == ["balanced", "attentive", "determined"]
     assert len(made.endings) == 3
     assert made.note == "x; 2 cases over the agent, 1 to a silent one"
     assert told
     # The case with an echo is none of them: only the backchannel is held against.
-    assert made.others["ours: says"][0].x == 1.0
+    assert made.others[ours][0].x == 1.0
 
 
 def test_what_decides_nothing_has_no_curve() -> None:
     made = find_curves(CASES, Setup(detector=Loud), TurnTaking.policy)
-    assert list(made.others) == ["duration alone"]
+    assert list(made.others) == ["duration alone, s of voice"]
     assert list(made.endings) == ["a fixed silence, s"]
     assert made.policies == {}
     only = find_curves(CASES[-1:], replace(Setup(detector=Loud)), TurnTaking.policy)

@@ -197,12 +197,13 @@ def floor_curve(
 
 
 def endpoint_curve(swept: Mapping[float, Sequence[Outcome]]) -> list[Point]:
-    """False cutoffs against the median from end to commit, ms, with that median's quartiles."""
+    """False cutoffs against the median from end to commit, ms, with the 25th and 95th percentiles: who waits
+    long after some turns only has a good median, too."""
     made = []
     for setting, outcomes in swept.items():
         late = [o.committed_s * 1000 for o in outcomes if o.committed_s is not None]
         cut = _share([o for o in outcomes if o.label == "incomplete"], lambda o: not o.right)
-        low, x, high = np.percentile(late, (25, 50, 75)) if late else (np.nan, np.nan, np.nan)
+        low, x, high = np.percentile(late, (25, 50, 95)) if late else (np.nan, np.nan, np.nan)
         made.append(Point(setting, float(x), float(low), float(high), *cut))
     return made
 

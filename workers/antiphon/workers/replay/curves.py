@@ -69,9 +69,10 @@ def find_curves(
 
 
 def _floors(setup: Setup) -> dict[str, dict[float, Setup]]:
-    found = {"duration alone": curve.by_duration(setup)}
+    found = {"duration alone, s of voice": curve.by_duration(setup)}
     if setup.judges:
-        found["ours: " + " and ".join(judge.name for judge in setup.judges)] = curve.by_odds(setup)
+        names = " and ".join(judge.name for judge in setup.judges)
+        found[f"ours ({names}), log-odds added to the thresholds"] = curve.by_odds(setup)
     return found
 
 
