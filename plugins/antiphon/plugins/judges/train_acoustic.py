@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from antiphon.agents.errors import AntiphonError, ConfigError
 from antiphon.plugins.judges.acoustic import KINDS, Head, features
 from antiphon.plugins.judges.embeddings import load
-from antiphon.plugins.judges.training import corpus, fit, hums, noises, report, rooms, voices
+from antiphon.plugins.judges.training import corpus, fit, noises, report, rooms, voices
 from antiphon.plugins.judges.training.listening import asked
 from antiphon.plugins.judges.training.phrases import texts
 
@@ -138,11 +138,6 @@ def _sounds(arguments: argparse.Namespace, clips: list[corpus.Clip]) -> list[_So
         for number in range(arguments.made):
             name, sound = noises.make(kind, number, arguments.seed)
             made.append(_Sound(kind, f"made/{name}", sound, _TAKES, arguments.seed + len(made)))
-    for number in range(arguments.made):
-        name, sound = hums.hum(number, arguments.seed)
-        made.append(
-            _Sound("backchannel", f"made/{name}/{number % 8}", sound, _TAKES, arguments.seed + len(made))
-        )
     return made
 
 
@@ -243,9 +238,7 @@ def _parser() -> argparse.ArgumentParser:
         "--cache", type=Path, default=Path.home() / ".cache" / "antiphon" / "spoken", help="spoken texts"
     )
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument(
-        "--made", type=int, default=160, help="noises made, as many coughs and laughs, and as many hums"
-    )
+    parser.add_argument("--made", type=int, default=160, help="noises made, and as many coughs and laughs")
     parser.add_argument("--hidden", type=int, default=16, help="units of a network")
     parser.add_argument("--networks", type=int, default=5, help="networks whose answers are averaged")
     parser.add_argument("--steps", type=int, default=fit.STEPS, help="of gradient descent")

@@ -11,16 +11,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from antiphon.agents.media.bands import BANDS, levels_of
-from antiphon.agents.media.clearing import HOP, without_echo
 from antiphon.plugins.judges.training.noises import coloured
 from antiphon.plugins.local.resample import resample
 
 __all__ = ["heard", "line", "resize", "room", "stretch"]
 
 RATE_HZ: Final = 16_000
-_LEAKS: Final = 0.35  # share of renderings over the agent's own voice; chosen
-_UNKNOWN: Final = 0.15  # share of those whose echo is not known yet; chosen
 _STEP_HZ: Final = 400  # sizes are multiples of this rate, so that the resampler has few phases
 Sound = NDArray[np.float32]
 
@@ -100,32 +96,6 @@ def _root(sound: NDArray[np.floating]) -> float:
     return float(np.sqrt(np.mean(np.square(loud)))) if loud.size else 0.0
 
 
-def _leaked(made: Sound, agent: Sound, begins: int, level: float, rng: np.random.Generator) -> Sound:
-    """With the agent's voice in it until the hold, as a call hands it to the judges: mostly with the echo
-    taken out (`agents/media/clearing.py`), as far as it was expected right."""
-    start = int(rng.integers(0, max(1, agent.size - made.size)))
-    leak = np.resize(agent[start : start + made.size], made.size).astype(np.float32)
-    leak = leak * np.float32(level / (_root(leak) + 1e-6) * 10 ** (-rng.uniform(-4, 34) / 20))
-    stops = min(begins + int(rng.uniform(0.1, 0.5) * RATE_HZ), made.size)  # held, and the echo's way
-    leak[stops:] = 0
-    both = made + leak
-    if rng.random() < _UNKNOWN:
-        return both
-    usable = both.size // HOP * HOP
-    scale = np.float32(16_000 / (np.abs(both).max() + 1e-6))
-    hops = np.pad(leak[:usable] * scale, (HOP, 0))
-    expected = levels_of(np.ascontiguousarray(hops, dtype=np.float32), HOP, usable // HOP)
-    expected += rng.normal(1.0, 1.5, BANDS).astype(np.float32) + rng.normal(
-        0, 1.5, (len(expected), 1)
-    ).astype(np.float32)
-    noise = np.percentile(
-        levels_of(np.ascontiguousarray(made[:usable] * scale), HOP, usable // HOP - 1), 10, axis=0
-    )
-    whole = (both[:usable] * scale).astype(np.int16)
-    cleared = without_echo(whole, np.zeros(HOP, np.int16), expected, noise.astype(np.float32))
-    return np.concatenate([cleared.astype(np.float32) / scale, both[usable:]])
-
-
 def heard(
     sound: Sound,
     rng: np.random.Generator,
@@ -161,8 +131,10 @@ def heard(
     level = _root(sound) + 1e-6
     bed = coloured(rng, made.size, rng.uniform(0.3, 2.0))
     made += bed * np.float32(level / 0.1 * 10 ** (-rng.uniform(12, 60) / 20))
-    if agent is not None and rng.random() < _LEAKS:
-        made = _leaked(made, agent, lead, level, rng)
+    if agent is not None and rng.random() < 0.25:
+        start = int(rng.integers(0, max(1, agent.size - made.size)))
+        leak = np.resize(agent[start : start + made.size], made.size)
+        made += leak * np.float32(level / (_root(leak) + 1e-6) * 10 ** (-rng.uniform(14, 40) / 20))
     if rng.random() < 0.7:
         made = _tilt(made, rng)
     gain = 10 ** (rng.uniform(-32, -3) / 20) / (float(np.abs(made).max()) + 1e-6)
