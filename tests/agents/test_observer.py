@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -20,8 +21,25 @@ from antiphon.agents import timeline as tl
 from antiphon.agents.observer import SessionObserver
 
 
+class Agent:
+    """The part of an agent that is asked for."""
+
+    def __init__(self) -> None:
+        self.model: rtc.EventEmitter[str] | None = None
+
+    @property
+    def realtime_llm_session(self) -> rtc.EventEmitter[str]:
+        if self.model is None:
+            raise RuntimeError("no realtime LLM session")
+        return self.model
+
+
 class Session(rtc.EventEmitter[str]):
     """The part of a session that is listened to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.current_agent = Agent()
 
 
 @pytest.fixture
@@ -49,7 +67,7 @@ def test_the_persons_words_come_from_the_recogniser_and_the_agents_from_the_conv
     session.emit("user_input_transcribed", UserInputTranscribedEvent(transcript="hel", is_final=False))
     session.emit("user_input_transcribed", UserInputTranscribedEvent(transcript="hello", is_final=True))
     for role in ("user", "assistant"):
-        item = llm.ChatMessage(role=role, content=[f"said by the {role}"])  # type: ignore[arg-type]
+        item = llm.ChatMessage(role=role, content=[f"said by the {role}"])
         session.emit("conversation_item_added", ConversationItemAddedEvent(item=item))
     noted = [(event.speaker, event.final, event.text) for event in timeline.of(tl.Transcript)]
     assert noted == [
@@ -84,3 +102,19 @@ def test_a_failure_is_noted_by_its_kind(session: Session, timeline: tl.Timeline,
     (failure,) = timeline.of(tl.Failure)
     assert (failure.what, failure.fatal) == ("ConnectionError", not recoverable)
     assert "socket dropped" in str(failure)
+
+
+def test_a_model_session_that_is_followed_by_another_is_noted_once(
+    session: Session, timeline: tl.Timeline
+) -> None:
+    session.current_agent.model = model = rtc.EventEmitter[str]()
+    for state in ("listening", "thinking"):
+        session.emit("agent_state_changed", AgentStateChangedEvent(old_state="idle", new_state=state))
+    planned = SimpleNamespace(at=1.0, reason="cap", before="a", after="b", replayed_s=0.0)
+    lost = SimpleNamespace(at=2.0, kind="lost", before="b", after="c", replayed_s=1.5, lost_for_s=0.25)
+    model.emit("handoff", planned)
+    model.emit("failover", lost)
+    assert timeline.of(tl.Handoff) == [
+        tl.Handoff(1.0, "cap", False, "a", "b", 0.0, 0.0),
+        tl.Handoff(2.0, "lost", True, "b", "c", 0.25, 1.5),
+    ]

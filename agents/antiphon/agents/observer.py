@@ -7,7 +7,8 @@ dated with the moment at which the event came.
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, Protocol
+from weakref import WeakSet
 
 from livekit.agents import AgentSession
 from livekit.agents.voice.events import (
@@ -24,6 +25,15 @@ from antiphon.agents import timeline as tl
 __all__ = ["SessionObserver"]
 
 
+class HandoffNotice(Protocol):
+    """What a model's session tells when another took over (`antiphon.plugins.continuity` does)."""
+
+    at: float
+    before: str
+    after: str
+    replayed_s: float
+
+
 class SessionObserver:
     """Notes states, transcripts, tool calls and failures.
 
@@ -33,7 +43,9 @@ class SessionObserver:
     """
 
     def __init__(self, session: AgentSession[Any], timeline: tl.Timeline) -> None:
+        self._session = session
         self._timeline = timeline
+        self._followed: WeakSet[object] = WeakSet()
         session.on("agent_state_changed", self._agent_state)
         session.on("user_state_changed", self._user_state)
         session.on("user_input_transcribed", self._transcribed)
@@ -42,7 +54,31 @@ class SessionObserver:
         session.on("error", self._failure)
 
     def _agent_state(self, event: AgentStateChangedEvent) -> None:
+        self._follow_model()
         self._timeline.append(tl.AgentState(time.monotonic(), event.new_state))
+
+    def _follow_model(self) -> None:
+        """Listens to the session of the agent's realtime model; each agent may have its own."""
+        try:
+            model = self._session.current_agent.realtime_llm_session
+        except RuntimeError:  # no agent is active, or it has no realtime model
+            return
+        if model not in self._followed:
+            self._followed.add(model)
+            model.on("handoff", self._handoff)
+            model.on("failover", self._failover)
+
+    def _handoff(self, event: HandoffNotice) -> None:
+        self._note_handoff(event, str(getattr(event, "reason", "")), failed=False)
+
+    def _failover(self, event: HandoffNotice) -> None:
+        self._note_handoff(event, str(getattr(event, "kind", "")), failed=True)
+
+    def _note_handoff(self, event: HandoffNotice, reason: str, *, failed: bool) -> None:
+        gap_s = float(getattr(event, "lost_for_s", 0.0))
+        self._timeline.append(
+            tl.Handoff(event.at, reason, failed, event.before, event.after, gap_s, event.replayed_s)
+        )
 
     def _user_state(self, event: UserStateChangedEvent) -> None:
         self._timeline.append(tl.UserState(time.monotonic(), event.new_state))

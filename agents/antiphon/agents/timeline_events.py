@@ -25,6 +25,7 @@ __all__ = [
     "Evidence",
     "Failure",
     "FirstAudio",
+    "Handoff",
     "Hold",
     "Onset",
     "Opinion",
@@ -337,6 +338,25 @@ class BudgetUsed:
     """Whether the call ends for it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Handoff:
+    """Another session of a model took over in mid-call."""
+
+    at: float
+    reason: str
+    """cap, compaction, preferred or requested; or how the session before failed: lost, stalled, …"""
+    failed: bool
+    """Whether the session before failed."""
+    before: str
+    """The endpoint that was left."""
+    after: str
+    """The endpoint that took over; the same name for another session of the same model."""
+    gap_s: float
+    """Time without a session, s."""
+    replayed_s: float
+    """Speech of the person's that was given to the model again, s."""
+
+
 Event = (
     Clock
     | Onset
@@ -363,4 +383,5 @@ Event = (
     | Changed
     | Usage
     | BudgetUsed
+    | Handoff
 )
