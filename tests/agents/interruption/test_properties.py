@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -151,6 +152,7 @@ class Floor(RuleBasedStateMachine):
     """A call in which everything may happen in any order that a shell can bring it in."""
 
     shell: Shell
+    first: TurnTaking
 
     def __init__(self) -> None:
         super().__init__()
@@ -158,7 +160,8 @@ class Floor(RuleBasedStateMachine):
 
     @initialize(name=st.sampled_from(sorted(OPTIONS)))
     def begin(self, name: str) -> None:
-        self.shell = Shell(OPTIONS[name])
+        self.first = OPTIONS[name]
+        self.shell = Shell(self.first)
 
     # The person.
 
@@ -247,6 +250,15 @@ class Floor(RuleBasedStateMachine):
     def application(self, make: Callable[[float], ev.Event]) -> None:
         self.shell.send(make(self.shell.now))
 
+    @rule(make=st.sampled_from([ev.TurnPressed, ev.TurnReleased, ev.TurnCancelled]))
+    def key(self, make: Callable[[float], ev.Event]) -> None:
+        self.shell.send(make(self.shell.now))
+
+    @rule(name=st.sampled_from(sorted(OPTIONS)), key=st.booleans())
+    def change(self, name: str, key: bool) -> None:
+        self.shell.options = replace(OPTIONS[name], push_to_talk=key)
+        self.shell.send(ev.OptionsChanged(self.shell.now, self.shell.options))
+
     @rule(reason=st.sampled_from(ev.Reason), back=st.floats(0.0, 2.0))
     def deadline_out_of_turn(self, reason: ev.Reason, back: float) -> None:
         """One that nobody asked for, of a clock that steps back even."""
@@ -262,13 +274,13 @@ class Floor(RuleBasedStateMachine):
         shell = self.shell
         assert (shell.held_at is not None) == (shell.controller.state is State.HELD)
         if shell.held_at is not None:
-            assert shell.now - shell.held_at <= shell.options.hold_s + 1e-6
+            assert shell.now - shell.held_at <= max(taking.hold_s for taking in OPTIONS.values()) + 1e-6
         if shell.controller.state is not State.QUIET:
             assert shell.controller.deadline() is not None
 
     @invariant()
     def no_voice_is_lost(self) -> None:
-        if self.shell.controller._onset.speaking:
+        if self.shell.controller._onset.speaking and not self.shell.options.push_to_talk:
             assert self.shell.kept or self.shell.gate_open
 
     @invariant()
@@ -282,6 +294,7 @@ class Floor(RuleBasedStateMachine):
         if not hasattr(self, "shell"):
             return
         shell = self.shell
+        shell.send(ev.TurnReleased(shell.now))
         shell.windows(4.0, 0.02)
         if shell.playing is not None:
             assert not shell.silent, "held with nobody speaking"
@@ -292,7 +305,7 @@ class Floor(RuleBasedStateMachine):
         assert not shell.gate_open
         assert not shell.kept
         assert not shell.controller.faults
-        again = controller(shell.options)
+        again = controller(self.first)
         assert repr([again.handle(event) for event in shell.events]) == repr(shell.actions)
 
 
@@ -333,6 +346,10 @@ raw_events: st.SearchStrategy[ev.Event] = st.one_of(
     st.builds(ev.CommitRequested, times),
     st.builds(ev.ClearRequested, times),
     st.builds(ev.InterruptRequested, times, st.one_of(st.none(), ids)),
+    st.builds(ev.TurnPressed, times),
+    st.builds(ev.TurnReleased, times),
+    st.builds(ev.TurnCancelled, times),
+    st.builds(ev.OptionsChanged, times, st.sampled_from([*OPTIONS.values(), TurnTaking(push_to_talk=True)])),
     st.builds(ev.DeadlineReached, times, st.sampled_from(ev.Reason)),
 )  # fmt: skip
 
