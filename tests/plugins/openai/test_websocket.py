@@ -92,7 +92,8 @@ async def test_no_quota_ends_it_with_the_reason() -> None:
         assert len(server.events("session.created", "s")) == 1
 
 
-async def test_a_line_that_is_down_is_tried_again() -> None:
+async def test_a_line_that_is_down_is_tried_again(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
     async with (
         ScriptedServer([Say("Hello.", fault="drop"), Say("Here again.")]) as server,
         session_at(server.base_url, "k") as (session, errors),
@@ -106,6 +107,9 @@ async def test_a_line_that_is_down_is_tried_again() -> None:
         again = await session.generate_reply()
         texts = [text async for message in again.message_stream async for text in message.text_stream]
         assert "".join(texts) == "Here again."
+    traces = [record.getMessage() for record in caplog.records if record.exc_info]
+    assert traces == []
+    assert any("closed unexpectedly" in record.getMessage() for record in caplog.records)
 
 
 def test_what_it_reaches_into_is_there() -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -39,6 +40,11 @@ FATAL_CODES = frozenset(
 )
 """Error codes after which no retry can succeed."""
 _ASKED_S = 5.0  # s for the one question after a refusal; chosen
+_WRAPPED = (
+    "Error in _main_task",
+    "Error in _recv_task",
+    "Error in _send_task",
+)  # as log_exceptions words them
 _LISTED = 20  # models named in an error; chosen
 _HINTS = {
     401: "Check the key: OPENAI_API_KEY, or api_key=.",
@@ -46,6 +52,21 @@ _HINTS = {
     404: "Check base_url= and the model's name.",
     429: "Check the account's quota and billing, or try again later.",
 }
+
+
+class _NoTrace(logging.Filter):
+    """A line that is down is one line in the log: its reason, not where in livekit it was noticed."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        ours = record.pathname.endswith("_realtime/openai.py") or str(record.msg) in _WRAPPED
+        if isinstance(error, APIError) and ours:
+            record.msg = f"{record.msg}: {error}"
+            record.exc_info = record.exc_text = None
+        return True
+
+
+logging.getLogger("livekit.agents").addFilter(_NoTrace())
 
 
 class WebSocketModel(RealtimeModel):
