@@ -147,6 +147,22 @@ def test_a_voice_that_comes_back_calls_the_pause_off() -> None:
     assert speech.arbiter.deadline() is None
 
 
+@pytest.mark.parametrize(("first", "weighs_more"), [(0.05, False), (0.4, True)])
+@pytest.mark.parametrize("settled", [True, False])
+def test_a_second_start_weighs_more_unless_the_first_was_clearly_none(
+    first: float, weighs_more: bool, settled: bool
+) -> None:
+    speech = Speech()
+    speech.speak(0.3)
+    speech.says("acoustic", first, Occasion.EARLY)
+    if settled:
+        speech.arbiter.forget()
+    speech.now += 0.5
+    speech.arbiter.begin(2, speech.now, WINDOW_S)
+    speech.says("acoustic", 0.5, Occasion.EARLY)
+    assert (speech.arbiter.odds() > 0.5) is weighs_more
+
+
 def test_a_second_start_weighs_more() -> None:
     speech = Speech()
     first = speech.arbiter.odds()

@@ -68,7 +68,7 @@ class Shell:
         self.held_at: float | None = None
         self.silent = False
         self.gate_open = False
-        self.kept = False
+        self.kept = self.keeping = False  # what is kept stays when no more of it is
         self.questions: list[act.AskJudges] = []
         self.pauses: list[int] = []
 
@@ -107,17 +107,17 @@ class Shell:
                 self.gate_open = True
             case act.BufferTurn():
                 assert not self.gate_open
-                assert not self.kept
-                self.kept = True
+                assert not self.keeping
+                self.kept = self.keeping = True
             case act.ReleaseTurn():
                 assert self.kept
-                self.kept, self.gate_open = False, True
+                self.kept, self.keeping, self.gate_open = False, False, True
             case act.CloseGate():
-                assert self.gate_open
-                self.gate_open = False
+                assert self.gate_open or self.keeping
+                self.gate_open = self.keeping = False
             case act.CommitTurn() | act.DiscardTurn():
                 assert not self.gate_open
-                self.kept = False
+                self.kept = self.keeping = False
 
     def pass_time(self, seconds: float) -> None:
         end, served = self.now + seconds, 0

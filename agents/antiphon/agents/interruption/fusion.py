@@ -12,7 +12,8 @@ neither alone overrules the other. A verdict falls when the sum is clear enough:
 - without any opinion, by duration alone: as long as `yield_after_s` is a turn.
 
 A judge that fails, is late or has no opinion counts as absent. Two starts within `_REPEAT_S` weigh more
-than one. No clock: times are arguments, s, monotonic.
+than one ("wait … wait"), unless the first was clearly none ("mm-hm … mm-hm"). No clock: times are
+arguments, s, monotonic.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ _LONG_S: Final = 1.2  # s of voice at which words should tell …
 _AGAIN_S: Final = 1.0  # … and again after each so many, s
 _REPEAT_S: Final = 2.0  # s between two starts that belong together ("wait … wait")
 _REPEAT_ODDS: Final = 0.7  # log-odds that a second start brings; chosen
+_CLEARLY_NONE: Final = -2.0  # log-odds (0.12) of a start at and below which a second brings nothing; chosen
 _LENGTH_FROM_S: Final = 0.9  # s; no backchannel of the recorded ones has more voice than that
 _LENGTH_ODDS_PER_S: Final = 3.0  # log-odds for each further s of voice; chosen
 _FRAGMENT_S: Final = 0.16  # s of voice below which nobody can tell: a click, or the beginning of a word …
@@ -76,6 +78,7 @@ class FusionArbiter:
         self.change(options)
         self._began_at: float | None = None
         self._repeats = 0
+        self._was_none = False  # the speech before, if it was heard by a judge
         self._forget_speech()
 
     def change(self, options: TurnTaking) -> None:
@@ -106,7 +109,9 @@ class FusionArbiter:
     def begin(self, speech: int, now: float, voiced_s: float) -> None:
         """A speech begins."""
         again = self._began_at is not None and now - self._began_at < _REPEAT_S
-        self._repeats = self._repeats + 1 if again else 0
+        self._note_none()
+        self._repeats = self._repeats + 1 if again and not self._was_none else 0
+        self._was_none = False
         self._began_at = now
         self._forget_speech()
         self._voiced_s = voiced_s
@@ -159,7 +164,13 @@ class FusionArbiter:
 
     def forget(self) -> None:
         """The speech needs no verdict any more."""
+        self._note_none()
         self._forget_speech()
+
+    def _note_none(self) -> None:
+        """Remembers of the speech that is over whether it was clearly none."""
+        if self._opinions:
+            self._was_none = self.odds() <= _CLEARLY_NONE
 
     def leaning(self) -> float | None:
         """The probability that it is a turn, from what is known of it."""
