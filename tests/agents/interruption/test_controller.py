@@ -806,13 +806,27 @@ def test_what_ended_long_before_an_uninterruptible_reply_is_no_part_of_the_turn_
     ]  # fmt: skip
 
 
+def test_words_that_are_being_read_are_waited_for_before_the_agent_goes_on() -> None:
+    rig = Judged()
+    rig.reply()
+    rig.speak(0.3)
+    rig.answer(0.2)
+    rig.speak(0.7)  # past the patience, and nobody has said what the words are
+    assert rig.controller.state is State.HELD
+    rig.answer(0.99)
+    assert rig.controller.state is State.YIELDED
+    assert rig.of(act.ResumePlayout) == []
+
+
 def test_a_sound_that_nobody_takes_for_a_turn_is_not_held_for_long() -> None:
     rig = Judged()
     rig.reply()
     rig.speak(0.3)
     held_at = rig.at(act.HoldPlayout)
     rig.answer(0.2)  # not clear enough to resume at once
-    rig.speak(0.5)
+    rig.speak(0.45)
+    assert rig.of(act.AskJudges)[-1].occasion is Occasion.LONG  # type: ignore[union-attr]
+    rig.answer(None)  # no words
     assert rig.controller.state is State.HELD
     rig.speak(0.35)  # a laugh that goes on
     assert rig.controller.state is State.SPEAKING
@@ -840,7 +854,9 @@ def test_what_was_let_go_on_is_held_again_once_when_it_leans_to_a_turn() -> None
     rig.reply()
     rig.speak(0.3)
     rig.answer(0.2)
-    rig.speak(0.6)
+    rig.speak(0.45)
+    rig.answer(None)
+    rig.speak(0.15)
     assert rig.controller.state is State.SPEAKING
     rig.answer(0.55)
     assert rig.controller.state is State.SPEAKING  # not within `rehold_s` of the resume

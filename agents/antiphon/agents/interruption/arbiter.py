@@ -83,8 +83,9 @@ class Arbiter(Protocol):
 class Leaning(Protocol):
     """An arbiter that can say where it leans before it has decided."""
 
-    def leaning(self) -> float | None:
-        """The probability, 0 to 1, that the speech is a turn, by what is known; None before anything is."""
+    def leaning(self, now: float) -> float | None:
+        """The probability, 0 to 1, that the speech is a turn, by what is known; None before anything is, and
+        while more will be known soon."""
 
 
 class DurationArbiter:

@@ -313,7 +313,7 @@ class InterruptionController(Floor):
         self._actions += self._hearing.questions(self._now)
         if verdict is not None:
             self._verdict(verdict)
-        elif (leaning := self._hearing.leaning()) is not None and self._turn.place is Place.KEPT:
+        elif (leaning := self._hearing.leaning(self._now)) is not None and self._turn.place is Place.KEPT:
             self._lean(leaning >= self._options.turn_at)
 
     def _lean(self, to_turn: bool) -> None:

@@ -35,8 +35,10 @@ WEIGHTS: Final[Mapping[str, float]] = {"acoustic": 1.0, "lexical": 1.4, "semanti
 """How much a judge's log-odds count; 1 for a judge that is not named."""
 _EARLY_S: Final = (0.25, 0.5)  # s of voice at which the judges are asked how it sounds
 _PAUSE_S: Final = 0.128  # s without voice after which they are asked about what was said; longer than a stop
-_LONG_S: Final = 1.2  # s of voice at which words should tell …
-_AGAIN_S: Final = 1.0  # … and again after each so many, s
+# s of voice at which words should tell: in time for a hold to end by `patience_s`, once the sentence is under
+# way, and again after each so many.
+_LONG_S: Final = (0.7, 1.2)
+_AGAIN_S: Final = 1.0
 _REPEAT_S: Final = 2.0  # s between two starts that belong together ("wait … wait")
 _REPEAT_ODDS: Final = 0.7  # log-odds that a second start brings; chosen
 _CLEARLY_NONE: Final = -2.0  # log-odds (0.12) of a start at and below which a second brings nothing; chosen
@@ -93,7 +95,9 @@ class FusionArbiter:
         self._voice_at = 0.0  # arrival of the last voiced window
         self._due: list[Occasion] = []
         self._early = 0  # how many of `_EARLY_S` were asked
-        self._long_at = _LONG_S
+        self._long_at = _LONG_S[0]
+        self._long_awaited: frozenset[str] = frozenset()  # judges who have not answered about a long voice …
+        self._long_until = 0.0  # … and until when they are waited for
         # Log-odds by judge, of its last opinion while the voice went on and of its last at a pause.
         self._opinions: dict[str, dict[bool, float]] = {}
         self._awaited: frozenset[str] = frozenset()  # judges who have not answered about this pause
@@ -149,6 +153,8 @@ class FusionArbiter:
             self._opinions.setdefault(opinion.judge, {})[at_pause] = log_odds(p)
         if opinion.occasion is Occasion.PAUSE:
             self._awaited -= {opinion.judge}
+        elif opinion.occasion is Occasion.LONG:
+            self._long_awaited -= {opinion.judge}
         return self._verdict(now)
 
     def deadline(self) -> float | None:
@@ -172,8 +178,10 @@ class FusionArbiter:
         if self._opinions:
             self._was_none = self.odds() <= _CLEARLY_NONE
 
-    def leaning(self) -> float | None:
-        """The probability that it is a turn, from what is known of it."""
+    def leaning(self, now: float) -> float | None:
+        """The probability that it is a turn, from what is known of it; None while its words are read."""
+        if self._long_awaited and now < self._long_until:
+            return None
         return 1.0 / (1.0 + math.exp(-self.odds())) if self._opinions else None
 
     def odds(self) -> float:
@@ -189,7 +197,9 @@ class FusionArbiter:
             self._early += 1
             self._ask(Occasion.EARLY)
         if self._voiced_s >= self._long_at - _HALF_WINDOW_S:
-            self._long_at += _AGAIN_S
+            self._long_at = next((at for at in _LONG_S if at > self._long_at), self._long_at + _AGAIN_S)
+            self._long_awaited = self._judges.get(Occasion.LONG, frozenset())
+            self._long_until = self._voice_at + self._options.judge_s
             self._ask(Occasion.LONG)
 
     def _ask_pause(self, now: float) -> None:

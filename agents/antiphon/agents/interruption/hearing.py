@@ -83,9 +83,9 @@ class Hearing:
             asked.append(act.AskJudges(self._number, occasion, self._voiced_s, now - self._voice_at))
         return asked
 
-    def leaning(self) -> float | None:
+    def leaning(self, now: float) -> float | None:
         """The probability that it is a turn, 0 to 1; None where the arbiter does not say."""
-        return self._arbiter.leaning() if isinstance(self._arbiter, Leaning) else None
+        return self._arbiter.leaning(now) if isinstance(self._arbiter, Leaning) else None
 
     def held_s(self, now: float) -> float:
         """For how long it has been held, s."""
