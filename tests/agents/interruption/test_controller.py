@@ -861,6 +861,8 @@ def test_what_was_let_go_on_is_held_again_once_when_it_leans_to_a_turn() -> None
     rig.answer(0.55)
     assert rig.controller.state is State.SPEAKING  # not within `rehold_s` of the resume
     rig.speak(0.45)
+    rig.answer(0.55)
+    rig.speak(W)
     assert rig.controller.state is State.HELD
     assert len(rig.of(act.HoldPlayout)) == 2
     rig.answer(0.02)
