@@ -899,6 +899,15 @@ class Aside(Rig):
         options = TurnTaking()
         arbiter = FusionArbiter(options, {Occasion.ASIDE: frozenset({"lexical"})})
         self.controller = InterruptionController(options, arbiter=arbiter, strict=True)
+        self.greet()
+
+    def greet(self) -> None:
+        """The agent has spoken, and is silent."""
+        self.reply("greeting")
+        self.send(ev.PlayoutEnded(self.now, "greeting"))
+        self.send(ev.ReplyEnded(self.now, "greeting", "done"))
+        assert self.controller.state is State.QUIET
+        self.log.clear()
 
     def asked(self) -> list[act.AskJudges]:
         return [action for _, action in self.log if isinstance(action, act.AskJudges)]
@@ -922,6 +931,32 @@ def test_a_hum_to_a_silent_agent_is_dropped_and_a_word_committed() -> None:
         assert rig.at(kind) == pytest.approx(spoken_until + 0.48, abs=0.02)  # nobody waits longer for it
 
 
+def test_what_is_said_before_the_agent_has_spoken_is_no_aside() -> None:
+    rig = Rig()
+    arbiter = FusionArbiter(TurnTaking(), {Occasion.ASIDE: frozenset({"lexical"})})
+    rig.controller = InterruptionController(TurnTaking(), arbiter=arbiter, strict=True)
+    rig.speak(0.4)
+    rig.quiet(1.0)
+    assert rig.of(act.AskJudges) == []
+    assert len(rig.of(act.CommitTurn)) == 1
+
+
+def test_a_turn_is_dropped_only_when_all_who_were_asked_have_said_so() -> None:
+    for second, kind in ((0.1, act.DiscardTurn), (0.9, act.CommitTurn), ("late", act.CommitTurn)):
+        rig = Aside()
+        both = FusionArbiter(TurnTaking(), {Occasion.ASIDE: frozenset({"acoustic", "lexical"})})
+        rig.controller = InterruptionController(TurnTaking(), arbiter=both, strict=True)
+        rig.greet()
+        rig.speak(0.4)
+        rig.quiet(0.13)
+        rig.answer(0.1)
+        if isinstance(second, float):
+            told = Opinion("acoustic", Occasion.ASIDE, second)
+            rig.send(ev.OpinionReached(rig.now, rig.asked()[-1].speech, told))
+        rig.quiet(1.0)
+        assert [type(a) for a in rig.of(act.DiscardTurn) + rig.of(act.CommitTurn)] == [kind]
+
+
 def test_a_short_turn_waits_for_the_judge_and_not_for_ever() -> None:
     rig = Aside()
     rig.controller = InterruptionController(
@@ -930,6 +965,7 @@ def test_a_short_turn_waits_for_the_judge_and_not_for_ever() -> None:
         endpointer=FixedSilence(0.25),
         strict=True,
     )
+    rig.greet()
     rig.speak(0.4)
     spoken_until = rig.now
     rig.quiet(0.35)

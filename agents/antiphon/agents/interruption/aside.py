@@ -80,8 +80,8 @@ class Asides:
         return self._until if self._awaited else None
 
     def dismissed(self) -> bool:
-        """Whether those who were heard say clearly that it was no turn."""
-        return bool(self._odds) and sum(self._odds.values()) <= log_odds(DISMISS_AT)
+        """Whether all who were asked have answered, and say clearly that it was no turn."""
+        return bool(self._odds) and not self._awaited and sum(self._odds.values()) <= log_odds(DISMISS_AT)
 
     def forget(self) -> None:
         """The person went on, or the turn is over."""

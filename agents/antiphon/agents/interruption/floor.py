@@ -58,6 +58,7 @@ class Floor:
         self._over_agent_s = 0.0  # voice that stood over the agent in the speech that is on
         self._resumed_at: float | None = None  # when a hold was last taken back
         self._ducked = False  # the hold that is on only lowered the voice
+        self._spoke = False  # the agent was heard in this call
         self._wanted: str | None = None  # the reply that the application interrupts; None for all
         self._actions: list[act.Action] = []
 
@@ -107,7 +108,8 @@ class Floor:
         return self.state
 
     def _take_turn(self, _: str) -> State:
-        may_be_none = self.state is State.QUIET and self._turn.place is Place.NOWHERE
+        # Before the agent has said anything there is nothing to hum to: what is said then is a turn.
+        may_be_none = self._spoke and self.state is State.QUIET and self._turn.place is Place.NOWHERE
         self._actions += self._turn.to_model(self._now)
         self._turn.to_silent |= may_be_none and not self._options.push_to_talk
         return self.state
@@ -122,6 +124,7 @@ class Floor:
         return State.THINKING
 
     def _speak(self, reason: str) -> State:
+        self._spoke = True
         if self._speaking and not self._hearing.excused and self._hold(reason) is State.HELD:
             return State.HELD
         return State.SPEAKING

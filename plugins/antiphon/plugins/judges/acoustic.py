@@ -140,7 +140,7 @@ class AcousticJudge:
     """
 
     name = "acoustic"
-    occasions = frozenset(OVER_AGENT)
+    occasions = frozenset({*OVER_AGENT, Occasion.ASIDE})
 
     def __init__(self, weights: Path | None = None) -> None:
         self._embeddings = load()
