@@ -39,7 +39,7 @@ def some_head(seed: int = 0) -> Head:
 
 def test_it_is_a_judge(judge: AcousticJudge) -> None:
     known: Judge = judge
-    assert (known.name, known.occasions) == ("acoustic", {*OVER_AGENT, Occasion.ASIDE})
+    assert (known.name, known.occasions) == ("acoustic", frozenset({*OVER_AGENT, Occasion.ASIDE}))
 
 
 def test_a_listener_and_an_interruption_are_told_apart(judge: AcousticJudge, clip: Clip) -> None:
