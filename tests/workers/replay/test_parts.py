@@ -48,5 +48,5 @@ def test_a_wrong_name_says_which_are_right(name: str) -> None:
 
 
 def test_the_projects_own_have_names() -> None:
-    assert set(JUDGES) == {"acoustic", "lexical", "semantic"}
+    assert set(JUDGES) == {"acoustic", "lexical", "semantic", "semantic-realtime"}
     assert set(ESTIMATORS) == {"livekit"}
