@@ -17,34 +17,31 @@ def told(probability: float | None, judge: str = "lexical") -> Opinion:
 
 def test_without_judges_nobody_is_asked_and_nothing_dismissed() -> None:
     asides = Asides()
-    assert not asides.ask(1, 2.0)
+    assert not asides.ask(1)
     asides.opinion(1, told(0.02))
-    assert asides.waits_until() is None
     assert not asides.dismissed()
 
 
-def test_the_commit_waits_for_those_who_were_asked_and_no_longer() -> None:
-    asides = Asides({"lexical": 1.0, "transcript": 1.0})
-    assert asides.ask(1, 2.0)
-    assert asides.waits_until() == 2.0
-    asides.opinion(1, told(None))
-    assert asides.waits_until() == 2.0
-    asides.opinion(1, told(0.1, "transcript"))
-    assert asides.waits_until() is None
+def test_all_who_were_asked_have_to_answer() -> None:
+    asides = Asides({"lexical": 1.0, "acoustic": 1.0})
+    assert asides.ask(1)
+    asides.opinion(1, told(0.1))
+    assert not asides.dismissed()
+    asides.opinion(1, told(None, "acoustic"))
     assert asides.dismissed()
 
 
 @pytest.mark.parametrize("answer", [None, math.nan, 2.0, DISMISS_AT + 0.02, 0.9])
 def test_what_is_no_clear_no_dismisses_nothing(answer: float | None) -> None:
     asides = Asides({"lexical": 1.0})
-    asides.ask(1, 2.0)
+    asides.ask(1)
     asides.opinion(1, told(answer))
     assert not asides.dismissed()
 
 
 def test_judges_who_contradict_each_other_dismiss_nothing() -> None:
     asides = Asides({"lexical": 1.4, "transcript": 1.4})
-    asides.ask(1, 2.0)
+    asides.ask(1)
     asides.opinion(1, told(0.05))
     asides.opinion(1, told(0.9, "transcript"))
     assert not asides.dismissed()
@@ -52,10 +49,9 @@ def test_judges_who_contradict_each_other_dismiss_nothing() -> None:
 
 def test_an_answer_about_another_pause_changes_nothing() -> None:
     asides = Asides({"lexical": 1.0})
-    asides.ask(1, 2.0)
-    asides.ask(2, 4.0)
+    asides.ask(1)
+    asides.ask(2)
     asides.opinion(1, told(0.02))
-    assert asides.waits_until() == 4.0
     assert not asides.dismissed()
     asides.forget()
     asides.opinion(2, told(0.02))

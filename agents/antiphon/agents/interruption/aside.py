@@ -1,10 +1,10 @@
 """A short sound to a silent agent: was it a turn?
 
 A hum after the agent's last word, a cough, a laugh: a turn in length, and nothing to answer. At a pause of a
-short turn that began while the agent was silent, the judges who hear words are asked, and the commit waits
-for them, `judge_s` at most. Their log-odds are added up; clearly below `DISMISS_AT` the turn is dropped.
-Whoever has no opinion, fails or is late counts as absent, and without an opinion the turn is committed: an
-answer that is lost costs more than a cough that is answered.
+short turn that began while the agent was silent, and had spoken before, the judges are asked. Nothing waits
+for them: when the turn is over and all of them have answered, their log-odds are added up, and clearly below
+`DISMISS_AT` the turn is dropped. In any other case it is committed: an answer that is lost or late costs more
+than a cough that is answered.
 
 Keeps the books of one pause and decides about nothing else. No clock: times are arguments, s, monotonic.
 """
@@ -48,21 +48,15 @@ class Asides:
     def __init__(self, judges: Mapping[str, float] | None = None) -> None:
         self._judges = dict(judges or {})
         self._pause: int | None = None
-        self._until = 0.0
         self._awaited: set[str] = set()
         self._odds: dict[str, float] = {}
 
-    def ask(self, pause: int, until: float) -> bool:
-        """A pause of a turn that may be none; whether there is somebody to ask.
-
-        Args:
-            pause: Its number.
-            until: When to wait no longer, s.
-        """
+    def ask(self, pause: int) -> bool:
+        """A pause of a turn that may be none, by its number; whether there is somebody to ask."""
         self.forget()
         if not self._judges:
             return False
-        self._pause, self._until = pause, until
+        self._pause = pause
         self._awaited = set(self._judges)
         return True
 
@@ -74,10 +68,6 @@ class Asides:
         p = opinion.probability
         if p is not None and math.isfinite(p) and 0.0 <= p <= 1.0:
             self._odds[opinion.judge] = self._judges.get(opinion.judge, 1.0) * log_odds(p)
-
-    def waits_until(self) -> float | None:
-        """Until when somebody is waited for; None when nobody is."""
-        return self._until if self._awaited else None
 
     def dismissed(self) -> bool:
         """Whether all who were asked have answered, and say clearly that it was no turn."""

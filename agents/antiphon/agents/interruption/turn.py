@@ -70,13 +70,14 @@ class Turn:
             if quiet >= _PAUSE_S:
                 self._paused = True
                 self._pause += 1
-                return [*self._ask_aside(now, onset, quiet), act.AskTurnEnd(self._pause, quiet)]
+                # Whether it is over matters first; an aside that is judged later than that is answered.
+                return [act.AskTurnEnd(self._pause, quiet), *self._ask_aside(now, onset, quiet)]
         return []
 
     def _ask_aside(self, now: float, onset: OnsetDetector, quiet_s: float) -> list[act.Action]:
         voiced_s = self._voiced_s + onset.voiced_s
         short = self._options.min_turn_s <= voiced_s <= self._options.aside_s
-        if self.to_silent and short and self._asides.ask(self._pause, now + self._options.judge_s):
+        if self.to_silent and short and self._asides.ask(self._pause):
             return [act.AskJudges(self._pause, Occasion.ASIDE, voiced_s, quiet_s)]
         return []
 
@@ -162,15 +163,8 @@ class Turn:
             return False
         if now >= self._began_at + self._options.max_turn_s:
             return True
-        over_at = self._over_at()
+        over_at = self._endpointer.deadline()
         return not speaking and over_at is not None and now >= over_at
-
-    def _over_at(self) -> float | None:
-        """When the endpointer holds the turn to be over and nobody is waited for, s."""
-        over_at, judged_at = self._endpointer.deadline(), self._asides.waits_until()
-        if over_at is None or judged_at is None or not self.to_silent:
-            return over_at
-        return max(over_at, judged_at)
 
     def lapsed(self, now: float, speaking: bool) -> bool:
         """Whether what is kept was complete before anybody wanted it."""
@@ -225,7 +219,7 @@ class Turn:
         if self.place is Place.MODEL:
             found.append(Deadline(self._began_at + self._options.max_turn_s, Reason.MAX_TURN))
         if self.place is Place.MODEL or (self.place is Place.KEPT and not held):
-            over_at = self._over_at()
+            over_at = self._endpointer.deadline()
             if over_at is not None and not speaking:
                 found.append(Deadline(over_at, Reason.ENDPOINT))
         return found
