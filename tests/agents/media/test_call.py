@@ -405,6 +405,9 @@ def test_the_way_to_take_turns_changes_in_mid_call() -> None:
 
 def test_a_hum_to_a_silent_agent_never_reaches_its_answer() -> None:
     rig = Rig(judged=True)
+    rig.call.reply_audio("r1", True, np.full(RATE_HZ // 4, 5000, dtype=np.int16))
+    rig.call.reply_complete("r1")
+    rig.sound(1.0, 0)
     rig.call.agent_asked(False)
     rig.sound(0.5, 0)
     rig.sound(0.3, 8000)
