@@ -115,5 +115,5 @@ def test_a_signal_ends_a_verb_even_in_a_shells_background(number: signal.Signals
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
     process.send_signal(number)
-    rest, _ = process.communicate(timeout=10)
+    rest, _ = process.communicate(timeout=60)
     assert rest == "cleaned up\n"
