@@ -14,7 +14,7 @@ from antiphon.workers.dispatcher.calls import Ending, Phase
 from antiphon.workers.dispatcher.policy import DispatchPolicy
 from antiphon.workers.dispatcher.server import ServerError
 from antiphon.workers.dispatcher.service import Dispatcher
-from antiphon.workers.dispatcher.store import NewCall, Store
+from antiphon.workers.dispatcher.store import NewCall, Store, StoreError
 from antiphon.workers.dispatcher.throttle import Throttle
 from antiphon.workers.dispatcher.virtual import VirtualRoom, World
 from antiphon.workers.dispatcher.virtual_server import VirtualServer
@@ -128,6 +128,54 @@ async def test_a_server_that_is_away_delays_and_loses_nothing(site: Site) -> Non
     site.server.away = None
     await site.work(dispatcher, 3.0)
     assert await site.phases() == {"c1": Phase.ACTIVE}
+    await dispatcher.aclose()
+
+
+async def test_a_dispatcher_that_lost_its_queue_in_mid_turn_does_nothing(site: Site) -> None:
+    await site.ask("c1")
+    site.world.add_worker("w")
+    dispatcher = site.dispatcher()
+    await site.work(dispatcher, 2.0)
+    site.world.rooms["room-c1"].agents["agent-c1-0"] = "w"  # a ghost, to be put out
+    dispatcher.sight.mark("room-c1")
+    later = site.world.now + 60
+    assert await site.store.lease("a", "another", later + 60, later) == 2
+    done = dispatcher.counts["RemoveParticipant"]
+    await dispatcher.turn()
+    await asyncio.gather(*dispatcher._at_work)
+    assert dispatcher.counts["RemoveParticipant"] == done
+    assert "agent-c1-0" in site.world.rooms["room-c1"].agents
+    await dispatcher.aclose()
+
+
+async def test_a_store_that_is_away_for_a_moment_delays_a_dispatch_for_no_longer(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(call: str) -> str:
+        raise StoreError("the dispatcher's database: gone", retryable=True)
+
+    await site.ask("c1")
+    site.world.add_worker("w")
+    dispatcher = site.dispatcher()
+    with monkeypatch.context() as gone:
+        gone.setattr(site.store, "body", away)
+        await site.work(dispatcher, 0.4)
+    assert dispatcher.counts["failed Dispatch"] >= 1
+    await site.work(dispatcher, 3.0)
+    assert await site.phases() == {"c1": Phase.ACTIVE}
+    await dispatcher.aclose()
+
+
+async def test_what_is_long_over_is_not_remembered(site: Site) -> None:
+    await site.ask("c1")
+    site.world.add_worker("w")
+    dispatcher = site.dispatcher()
+    await site.work(dispatcher, 2.0)
+    site.world.kill("w")
+    site.world.add_worker("v")
+    await site.work(dispatcher, 80.0, step=2.0)
+    assert set(dispatcher.sight.observed().workers) == {"v"}
+    assert dispatcher._throttle._efforts == {}
     await dispatcher.aclose()
 
 

@@ -83,13 +83,15 @@ def test_a_worker_is_known_until_it_is_long_gone_with_what_it_finished() -> None
     it.worker(Worker("w", "a", 2, 100.0, serving={AGENT: "r"}, finished={"agent-b-1": "done"}))
     it.worker(Worker("w", "a", 2, 101.0, finished={AGENT: "done"}))
     assert it.observed().workers["w"].finished == {"agent-b-1": "done", AGENT: "done"}
-    it.forget(["agent-b-1"], 0.0)
+    it.forget(["agent-b-1"])
     assert it.observed().workers["w"].finished == {AGENT: "done"}
     it.link_closed("w", 102.0)
     it.alive("w", 103.0)
     assert it.observed().workers["w"].connected
     it.link_closed("w", 104.0)
-    it.forget([], 105.0)
+    it.forget_workers(104.0)
+    assert set(it.observed().workers) == {"w"}
+    it.forget_workers(105.0)
     assert it.observed().workers == {}
 
 

@@ -93,6 +93,7 @@ async def test_one_dispatcher_at_a_time_has_the_lease_and_the_late_write_of_anot
     late = replace(call, phase=Phase.CONNECTING)
     assert not await store.write("a", "d1", 1, [late], NOW + 7)
     assert await store.get("c1") == call
+    assert not await store.write("a", "d1", 1, [], NOW + 7)  # nor may it act
     assert await store.write("a", "d2", 2, [late], NOW + 7)
 
 

@@ -34,6 +34,7 @@ log = get_logger(__name__)
 LEASE_S: Final = 5.0  # how long a queue is without a dispatcher when one dies, s; chosen
 _KEEP_S: Final = LEASE_S / 3  # how often a lease is kept
 _IDLE_S: Final = 1.0  # longest time between two turns: what the store was asked for by others
+_REMEMBER_S: Final = 60.0  # how long what is over is remembered: efforts, workers that are gone; chosen
 
 
 class Server(Protocol):
@@ -144,6 +145,9 @@ class Dispatcher:
         await self._look({call.room for call in calls}, awaited)
         for agent, epoch in mine.items():
             wait = min(wait, await self._serve(agent, epoch))
+        before = self._clock() - _REMEMBER_S
+        self._throttle.forget(before)
+        self.sight.forget_workers(before)
         return wait
 
     async def _lease(self, agent: str) -> int | None:
@@ -172,13 +176,14 @@ class Dispatcher:
         calls = await self._store.due(agent, self._clock() - self._policy.cleanup_s)
         now = self._clock()
         plan = reconcile(calls, observed, self._policy, now)
-        if not await self._store.write(agent, self._name, epoch, plan.calls, now):
+        idle = not (plan.calls or plan.actions)
+        if not (idle or await self._store.write(agent, self._name, epoch, plan.calls, now)):
             self._leases.pop(agent, None)
             log.warning("another dispatcher has the queue", agent=agent)
             return _IDLE_S
         self._settle(calls, plan, observed)
         for action in self._throttle.admit(plan.actions, now):
-            await self._begin(action)
+            self._begin(action)
         return self._wait(plan, now)
 
     def _observed(self, agent: str) -> Observed:
@@ -192,7 +197,7 @@ class Dispatcher:
         for worker in observed.workers.values():
             done = [identity for identity in worker.finished if identity not in open_]
             if done:
-                self.sight.forget(done, 0.0)
+                self.sight.forget(done)
                 if self._settled is not None:
                     self._settled(worker.id, done)
 
@@ -205,24 +210,24 @@ class Dispatcher:
             times.append(waiting)
         return max(min(times) - now, 0.01)
 
-    async def _begin(self, action: act.Action) -> None:
-        if isinstance(action, act.Dispatch):
-            action = replace(action, body=await self._store.body(action.call))
+    def _begin(self, action: act.Action) -> None:
         task = asyncio.get_running_loop().create_task(self._do(action), name=f"antiphon-{action.key}")
         self._at_work.add(task)
         task.add_done_callback(self._at_work.discard)
 
     async def _do(self, action: act.Action) -> None:
         kind = type(action).__name__
-        asked = replace(action, body="") if isinstance(action, act.Dispatch) else action
         try:
-            await self._server.carry_out(action)
+            full = action
+            if isinstance(action, act.Dispatch):
+                full = replace(action, body=await self._store.body(action.call))
+            await self._server.carry_out(full)
         except AntiphonError as error:
             self.counts[f"failed {kind}"] += 1
-            self._throttle.failed(asked, self._clock(), random.random())
+            self._throttle.failed(action, self._clock(), random.random())
             log.warning("an action failed", action=kind, key=action.key, error=str(error))
         else:
             self.counts[kind] += 1
-            self._throttle.succeeded(asked, self._clock())
+            self._throttle.succeeded(action, self._clock())
             self.sight.mark(action.room)
             self.kick()

@@ -144,13 +144,18 @@ class Sight:
         if known is not None:
             self._workers[worker] = replace(known, dead=True, connected=False, serving={})
 
-    def forget(self, identities: Iterable[str], gone_before: float) -> None:
-        """Drops agents' endings that were settled, and workers that are gone for long."""
+    def forget(self, identities: Iterable[str]) -> None:
+        """Drops agents' endings that were settled."""
         settled = set(identities)
+        for name, worker in self._workers.items():
+            if settled & worker.finished.keys():
+                left = {i: reason for i, reason in worker.finished.items() if i not in settled}
+                self._workers[name] = replace(worker, finished=left)
+
+    def forget_workers(self, gone_before: float) -> None:
+        """Drops workers whose links closed before a time, s."""
         self._workers = {
-            name: replace(w, finished={i: r for i, r in w.finished.items() if i not in settled})
-            if settled & w.finished.keys()
-            else w
-            for name, w in self._workers.items()
-            if w.connected or w.seen_at >= gone_before
+            name: worker
+            for name, worker in self._workers.items()
+            if worker.connected or worker.seen_at >= gone_before
         }

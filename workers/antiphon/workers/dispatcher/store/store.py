@@ -237,14 +237,12 @@ class Store:
             await connection.execute(table.update().where(table.c.holder == holder).values(expires_at=0.0))
 
     async def write(self, agent: str, holder: str, epoch: int, calls: Sequence[Call], now: float) -> bool:
-        """Writes what the reconciler decided, all or nothing.
+        """Writes what the reconciler decided, all or nothing; with no calls it only asks for the lease.
 
         Returns:
             False when the lease is not the writer's any more; then nothing was written and nothing may be
             done.
         """
-        if not calls:
-            return True
         lease = sa.select(schema.queues.c.epoch).where(
             schema.queues.c.agent == agent, schema.queues.c.holder == holder
         )
@@ -262,6 +260,8 @@ class Store:
             held = (await connection.execute(lease)).first()
             if held is None or held[0] != epoch:
                 return False
+            if not calls:
+                return True
             before = await connection.execute(
                 sa.select(schema.calls.c.id, schema.calls.c.phase).where(
                     schema.calls.c.id.in_([call.id for call in calls])
