@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -36,8 +37,6 @@ def test_what_one_of_them_cannot_the_call_does_not_count_on() -> None:
 
 def test_all_its_calls_are_handed_over_and_reported() -> None:
     async def calls() -> None:
-        import asyncio
-
         model = wrapped(FakeModel(), FakeModel("two"))
         told: list[Handoff] = []
         model.on("handoff", told.append)
@@ -58,8 +57,6 @@ def test_all_its_calls_are_handed_over_and_reported() -> None:
 
 def test_a_summary_may_stand_for_what_was_said() -> None:
     async def call() -> None:
-        import asyncio
-
         async def summed(context: llm.ChatContext) -> llm.ChatContext:
             note = llm.ChatMessage(id="sum", role="system", content=[f"{len(context.items)} messages before"])
             return llm.ChatContext([note, *context.items[-2:]])

@@ -12,7 +12,6 @@ actions in order and re-arms one timer. Events that the actions cause are queued
 from __future__ import annotations
 
 import asyncio
-import math
 from collections import deque
 from collections.abc import Mapping
 from functools import partial
@@ -32,6 +31,7 @@ from antiphon.agents.media.gate import Gate
 from antiphon.agents.media.ingress import Ingress, IngressEvents, VoiceDetector
 from antiphon.agents.media.inquiries import Inquiries
 from antiphon.agents.media.judging import Asker
+from antiphon.agents.media.looking import Looking
 from antiphon.agents.media.noting import EvidenceNotes
 from antiphon.agents.media.playout import Playout, PlayoutEvents
 from antiphon.agents.media.router import Samples
@@ -39,14 +39,12 @@ from antiphon.agents.media.source import Source
 from antiphon.agents.media.tap import Tap
 from antiphon.agents.media.telling import Listener
 from antiphon.agents.media.thread import MediaThread
-from antiphon.agents.media.windows import RATE_IN_HZ, level_dbfs
+from antiphon.agents.media.windows import RATE_IN_HZ
 from antiphon.agents.options import TurnTaking
 
 __all__ = ["RATE_HZ", "Listener", "MediaCall"]
 
 log = get_logger(__name__)
-_IS_VOICE = 0.5  # probability from which a window sounds like a voice
-_MAY_BE_VOICE = 0.1  # probability below which a window is no voice whatever its level
 
 RATE_HZ = RATE_IN_HZ  # Hz; what the realtime models speak, both ways
 
@@ -98,6 +96,7 @@ class MediaCall:
         self._echo = EchoEstimator(self._reference)
         self._inquiries = Inquiries(asker, self._echo, language)
         self._evidence = EvidenceNotes(controller.onset, self._reference.stand, self._note)
+        self._looking = Looking(options, self._echo, self._inquiries, self._evidence)
         self._playout = Playout(
             Tap(source, self._reference),
             PlayoutEvents(self._on_started, self._on_advanced, self._on_ended),
@@ -113,16 +112,18 @@ class MediaCall:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         self._closed = False
-        told = IngressEvents(self._hear, self._window, self._lose, self._echo.reset)
-        processor = (
-            AudioProcessor(processing, rate_hz=RATE_HZ, reference=self._reference) if processing else None
-        )
-        self.ingress = Ingress(media, detector, told, processor)
+        heard = IngressEvents(self._hear, self._window, self._lose, self._echo.reset)
+        reference = self._reference
+        processor = AudioProcessor(processing, rate_hz=RATE_HZ, reference=reference) if processing else None
+        self.ingress = Ingress(media, detector, heard, processor)
         """The person's side."""
         self.heard: tuple[str, int] = ("", 0)
         """The reply last heard, and its position in samples. Read from any thread."""
-        self.voice_at = -math.inf
+
+    @property
+    def voice_at(self) -> float:
         """When a window last sounded like a voice, s, the media loop's clock. Read from any thread."""
+        return self._looking.voice_at
 
     # The agent's side. Media thread.
 
@@ -197,10 +198,7 @@ class MediaCall:
     def _take(self, options: TurnTaking) -> None:
         self._by_key = options.push_to_talk
         self._duck = 10 ** (-options.duck_db / 20)
-        # Softer windows may begin speech, too, where that is wanted: then they are looked at as well.
-        self._enter = options.onset_enter
-        self._soft = min(options.onset_rising, options.onset_pitched) < self._enter
-        self._voice_from = _MAY_BE_VOICE if self._soft else options.onset_exit
+        self._looking.change(options)
         self._gate.change(options.pre_roll_s)
         self._playout.change(options.fade_s, options.rewind_after_s)
 
@@ -231,19 +229,10 @@ class MediaCall:
         self._gate.push(samples)
 
     def _window(self, at: float, window: Samples, speech: float) -> None:
-        if speech >= _IS_VOICE:
-            self.voice_at = at
-        frame = self._echo.window(at, window)
-        look = self._soft and _MAY_BE_VOICE <= speech < self._enter
-        voicing = self._inquiries.window(at, window, frame, look=look)
-        echo = self._echo.evidence().likeness if speech >= self._voice_from else 0.0
-        level = level_dbfs(window) if self._soft else None
-        self._evidence.window(at, window, speech, echo, level)
-        self._event(ev.VadFrame(at, speech, echo, level, voicing))
+        self._event(self._looking.window(at, window, speech))
 
     def _lose(self) -> None:
-        self._inquiries.forget()
-        self._evidence.lose()
+        self._looking.lose()
         self._event(ev.InputLost(self._loop.time()))
         self._gate.forget()
 
@@ -301,17 +290,18 @@ class MediaCall:
                 heard = self._playout.duck(now, self._duck) if ducked else self._playout.hold(now)
                 self._note(tl.Hold(now, _ms(heard), reply_id, ducked))
             case act.ResumePlayout(reason):
-                self._evidence.decided(self._loop.time())
                 reply_id = self._playout.reply_id or ""
-                heard = self._playout.resume(self._loop.time())
+                heard = self._playout.resume(self._loop.time())  # first: the evidence takes 1 to 3 ms
+                self._evidence.decided(self._loop.time())
                 self._note(tl.Resume(self._loop.time(), _ms(heard), reason, reply_id))
             case act.YieldFloor(reply_id, _, reason):
                 self._evidence.decided(self._loop.time())
                 self._yield(reply_id, reason, self._loop.time())
             case act.AskJudges():
-                self._ask(action)
+                told = partial(self._told, action.speech)
+                self._inquiries.judges(action, self._voice_at, self._turn_at, told)
             case act.AskTurnEnd(pause, quiet_s):
-                self._ask_turn_end(pause, quiet_s)
+                self._inquiries.turn_end(quiet_s, self._turn_at, partial(self._estimated, pause))
             case act.OpenGate():
                 self._turn_began()
                 self._at_model = True
@@ -345,10 +335,6 @@ class MediaCall:
             case _:
                 assert_never(action)
 
-    def _ask(self, action: act.AskJudges) -> None:
-        told = partial(self._told, action.speech)
-        self._inquiries.judges(action, self._voice_at, self._turn_at, told)
-
     def _told(self, speech: int | None, opinion: Opinion) -> None:
         now = self._loop.time()
         occasion = opinion.occasion.value
@@ -364,9 +350,6 @@ class MediaCall:
     def _turn_began(self) -> None:
         if self._turn_at is None:  # else it goes on after a pause
             self._turn_at = self._voice_at
-
-    def _ask_turn_end(self, pause: int, quiet_s: float) -> None:
-        self._inquiries.turn_end(quiet_s, self._turn_at, partial(self._estimated, pause))
 
     def _estimated(self, pause: int, estimator: str, probability: float, took_s: float) -> None:
         now = self._loop.time()

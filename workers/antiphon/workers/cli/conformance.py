@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -53,7 +54,8 @@ def conformance(
     from antiphon.agents.logs import configure
     from antiphon.workers.conformance.targets import find_target
 
-    configure(format="console", level="critical")  # what a check provokes is in its result
+    configure(format="console", level="critical")  # what a check provokes is in its result …
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # … also where livekit leaves it in a future
     target = find_target(model, key=key, model=name, responses=responses)
     results = _run(target, only)
     if as_json:
