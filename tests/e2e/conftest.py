@@ -13,7 +13,7 @@ import aiohttp
 import numpy as np
 import pytest
 from livekit import rtc
-from livekit.agents import Agent
+from livekit.agents import Agent, function_tool
 from numpy.typing import NDArray
 
 from antiphon.agents import TurnTaking, VoiceSession
@@ -130,3 +130,23 @@ def interruption(clip: Callable[..., NDArray[np.int16]]) -> NDArray[np.int16]:
 def hum(clip: Callable[..., NDArray[np.int16]]) -> NDArray[np.int16]:
     """A listener's short sound, 48 kHz."""
     return clip("en_ami_okay_1", 48_000)
+
+
+class Weatherman(Agent):
+    """Answers with a tool, and notes what it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__(instructions="Use the tool.")
+        self.asked: list[str] = []
+
+    @function_tool
+    async def weather(self, city: str) -> str:
+        """The weather in a city."""
+        self.asked.append(city)
+        return f"sunny in {city}"
+
+
+@pytest.fixture
+def weatherman() -> Weatherman:
+    """An agent with a tool."""
+    return Weatherman()

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from livekit.agents import Agent, function_tool
 from numpy.typing import NDArray
 
 from antiphon.agents import timeline as tl
@@ -19,20 +18,10 @@ pytestmark = pytest.mark.sfu
 WORDS = "one two three four five six seven eight nine ten eleven twelve"
 
 
-class Weatherman(Agent):
-    def __init__(self) -> None:
-        super().__init__(instructions="Use the tool.")
-        self.asked: list[str] = []
-
-    @function_tool
-    async def weather(self, city: str) -> str:
-        """The weather in a city."""
-        self.asked.append(city)
-        return f"sunny in {city}"
-
-
-async def test_a_question_is_answered_with_a_tool_call(open_call: Any, question: NDArray[np.int16]) -> None:
-    agent = Weatherman()
+async def test_a_question_is_answered_with_a_tool_call(
+    open_call: Any, question: NDArray[np.int16], weatherman: Any
+) -> None:
+    agent = weatherman
     script = [Say(tools=[("weather", '{"city": "Paris"}')]), Say("It is sunny in Paris.")]
     async with open_call(script, agent=agent, transcripts=["What is the weather in Paris?"]) as call:
         await call.asked(question)

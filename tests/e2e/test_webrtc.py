@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from livekit.agents import Agent, function_tool
 from numpy.typing import NDArray
 
 from antiphon.agents import timeline as tl
@@ -20,18 +19,6 @@ from antiphon.workers.bench.harness import ear
 
 pytestmark = pytest.mark.sfu
 WORDS = "one two three four five six seven eight nine ten eleven twelve"
-
-
-class Weatherman(Agent):
-    def __init__(self) -> None:
-        super().__init__(instructions="Use the tool.")
-        self.asked: list[str] = []
-
-    @function_tool
-    async def weather(self, city: str) -> str:
-        """The weather in a city."""
-        self.asked.append(city)
-        return f"sunny in {city}"
 
 
 @pytest.fixture
@@ -54,9 +41,9 @@ def open_webrtc(open_call: Any) -> Any:
 
 @pytest.mark.parametrize("peer", ["aiortc", "wrtc"])
 async def test_a_question_is_answered_with_a_tool_call(
-    open_webrtc: Any, question: NDArray[np.int16], peer: str
+    open_webrtc: Any, question: NDArray[np.int16], weatherman: Any, peer: str
 ) -> None:
-    agent = Weatherman()
+    agent = weatherman
     script = [Say(tools=[("weather", '{"city": "Paris"}')]), Say("It is sunny in Paris.", chirp_reply(3.0))]
     heard = ["What is the weather in Paris?"]
     async with open_webrtc(script, agent=agent, transcripts=heard, peer=peer) as call:
